@@ -1,0 +1,242 @@
+"""What can be seen of a stream: the closed union `Event`, and `Record`, an event with its place and time.
+
+Only drivers, transports and the recorder make events; nothing here does I/O, and no event judges. Offsets count
+octets from 0: of the body with transfer coding removed (what `curl -N` prints) for everything a binding's grammar
+sees, of the raw response from the first octet of its status line where a deviation's layer is `head` or `framing`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# -- wire ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The head of an answer was read whole. `headers` keep their order and spelling."""
+
+    status: int
+    reason: str
+    version: str
+    headers: tuple[tuple[str, str], ...]
+
+    def header(self, name: str) -> str | None:
+        """The field's value, several lines joined with `, ` (RFC 9110 §5.3); None when absent."""
+        wanted = name.lower()
+        values = [value for key, value in self.headers if key.lower() == wanted]
+        return ", ".join(values) if values else None
+
+    @property
+    def essence(self) -> str:
+        """The media type without parameters, lower case; empty when there is none."""
+        return (self.header("content-type") or "").partition(";")[0].strip().lower()
+
+
+RefusedWhy = Literal["unresolved", "refused", "unreachable", "tls", "closed", "reset", "not-http", "too-long"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No stream was opened: `why` is a closed list, `detail` is for people."""
+
+    why: RefusedWhy
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of the stream. `n` counts from 0 in arrival order; `sha` and `size` are of the whole payload, `prefix` a
+    bounded, escaped beginning of it; `seq` is the value of the field that the target declared as counting."""
+
+    n: int
+    size: int
+    sha: str
+    prefix: str
+    offset: int
+    kind: str = ""
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The profile's success terminal."""
+
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The profile's error terminal. `code` is empty when the record carried none; `prefix` is its bounded payload."""
+
+    code: str = ""
+    message: str = ""
+    prefix: str = ""
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A sign of life that is no item (an SSE comment)."""
+
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """A record the profile names as neither item nor terminal."""
+
+    kind: str = ""
+    offset: int = 0
+
+
+# Every way in which octets can leave a grammar, with the sentence a report prints. The list is closed: a decoder
+# says what it saw, a rule says what that means.
+DEVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        # head: RFC 9112 §2–§5, RFC 9110 §5
+        "head.bare-lf": "a header line ends with LF alone",
+        "head.obs-fold": "a header value is folded over several lines",
+        "head.no-colon": "a header line has no colon",
+        "head.name": "a header name has an octet that is no token character",
+        "head.value": "a header value has a control octet",
+        "head.length-and-coding": "Content-Length and Transfer-Encoding stand together",
+        "head.lengths-differ": "several Content-Length values differ",
+        "head.length-invalid": "Content-Length is not a plain decimal number",
+        "head.coding-unknown": "the transfer coding is not one we can remove",
+        # framing: RFC 9112 §6–§8
+        "chunk.size": "a chunk size is not hexadecimal digits",
+        "chunk.bare-lf": "a chunk line ends with LF alone",
+        "chunk.data-end": "chunk data is not followed by CRLF",
+        "chunk.line-too-long": "a chunk line is longer than our limit",
+        "chunk.trailer": "a trailer line is malformed or trailers exceed our limit",
+        "chunk.no-last": "the connection ended inside a chunked body, before its last chunk",
+        "body.short": "the connection ended before Content-Length octets came",
+        "body.excess": "octets came after the end of the message, with no request pending",
+        # event stream: HTML §9.2.5–9.2.6
+        "sse.utf8": "a line is not valid UTF-8",
+        "sse.bom": "a byte order mark stands at the start of a line other than the first",
+        "sse.unterminated": "the stream ended inside an event block that carries data",
+        "sse.field": "a field name is none of data, event, id, retry",
+        "sse.id-nul": "an id contains NUL",
+        "sse.retry": "a retry value is not digits",
+        "sse.line-too-long": "a line is longer than our limit",
+        "sse.event-too-long": "an event is longer than our limit",
+        "sse.data-not-json": "an item's data is not one RFC 8259 text, and the profile says it is JSON",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """Octets outside a grammar. `code` is a key of `DEVIATIONS`; the layer is the code's first word."""
+
+    code: str
+    offset: int
+    detail: str = ""
+
+    @property
+    def sentence(self) -> str:
+        return DEVIATIONS[self.code]
+
+    @property
+    def place(self) -> str:
+        """Which octets `offset` counts, in words for a report."""
+        return "of the body" if self.code.startswith("sse.") else "of the response"
+
+
+Framing = Literal["chunked", "length", "close", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The message is whole by its own framing (RFC 9112 §8); `size` counts body octets."""
+
+    framing: Framing
+    size: int
+
+
+ClosedHow = Literal["eof", "reset", "ours"]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The connection is gone: the target's FIN, the target's RST (or another transport error), or our own act."""
+
+    how: ClosedHow
+    detail: str = ""
+
+
+# -- our acts, and what we must admit ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """Something the driver did: `ask`, `ask:malformed`, `enough` (its own limit reached), `cancel:rst`, `cancel:fin`, `close`."""
+
+    act: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A budget ran out while we waited; `budget` is its name, `after_ms` its scaled length."""
+
+    budget: str
+    after_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lagged:
+    """Our own loop stood still for this long: timing near this record is no evidence."""
+
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Elided:
+    """The recorder's limit: `n` events of this kind (`bytes` octets) were seen and not written."""
+
+    what: str
+    n: int
+    bytes: int = 0
+
+
+Event = (
+    Opened | Refused | Item | Completed | Failed | Heartbeat | Meta | Deviation | Ended | Closed | Did | Expired | Lagged | Elided
+)
+EVENTS: Final[Mapping[str, type[Event]]] = MappingProxyType({kind.__name__: kind for kind in get_args(Event)})
+
+SeenBy = Literal["driver", "harness"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event in its history. `t_ns` is monotonic, from the start of the case, stamped on receipt."""
+
+    index: int
+    t_ns: int
+    session: str
+    seen_by: SeenBy
+    event: Event
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """The event as JSON-able data, its type under `event`."""
+    return {"event": type(event).__name__, **{f.name: getattr(event, f.name) for f in fields(event)}}
+
+
+def event_from_json(data: Mapping[str, Any]) -> Event:
+    """The inverse of `event_to_json`. Raises `ValueError` for an unknown type, `TypeError` for wrong fields."""
+    values = dict(data)
+    name = values.pop("event", None)
+    kind = EVENTS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise ValueError(f"unknown event {name!r}")
+    if kind is Opened:
+        values["headers"] = tuple((str(key), str(value)) for key, value in values["headers"])
+    return kind(**values)

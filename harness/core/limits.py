@@ -1,0 +1,58 @@
+"""Limits on every accumulator and budgets for every wait, each with a name and a unit.
+
+The harness reads from servers it does not trust: nothing here may be unbounded. Budgets named in `SCALED` grow with
+the calibration of this machine; the rest are generous already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what one session may accumulate."""
+
+    head_bytes: int = 65_536
+    head_fields: int = 512
+    interim_heads: int = 8
+    chunk_line_bytes: int = 4_096
+    trailer_bytes: int = 16_384
+    line_bytes: int = 1_048_576
+    event_bytes: int = 4_194_304
+    prefix_chars: int = 200
+    message_chars: int = 2_000
+    receive_bytes: int = 65_536
+    records_of_a_kind: int = 2_000  # per session and event type (deviations: and code); the rest is Elided
+    json_depth: int = 64
+    excess_bytes: int = 1_024
+
+
+LIMITS: Final = Limits()
+
+# Base budgets in milliseconds. Each is total (never per read).
+BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "connect_ms": 5_000,  # TCP connect and TLS handshake
+        "head_ms": 10_000,  # from request to the whole head; a model may think this long
+        "look_ms": 2_000,  # a look reads at most this long (design 5)
+        "item_ms": 5_000,  # the next item of a role that is declared to send
+        "finite_ms": 30_000,  # a finite role, from the request to its end
+        "failing_ms": 10_000,  # a failing role, from the request to a sign of failure
+        "recover_ms": 5_000,  # served again after a disturbance (LC-16)
+        "linger_ms": 50,  # what follows the end of a message
+        "await_ms": 60_000,  # one of our sessions waiting for another
+    }
+)
+SCALED: Final = frozenset({"recover_ms", "linger_ms", "item_ms"})
+
+
+def budgets(factor: float) -> dict[str, float]:
+    """The budgets of one run: `factor` >= 1 comes from calibration (design 6: one-sided timing)."""
+    grown = max(1.0, factor)
+    return {name: base * grown if name in SCALED else base for name, base in BUDGETS_MS.items()}

@@ -1,0 +1,112 @@
+"""The shapes of what can be added or handed over: transports, drivers, renderers.
+
+Shapes and small data only. A transport yields events and `Body` octets; a driver's decoder turns body octets into
+events; the session joins them. Neither side knows the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from streamspec.harness.core.event import Event, Opened
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from streamspec.harness.core.limits import Limits
+    from streamspec.harness.core.profile import Profile
+    from streamspec.harness.core.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Octets of a message body, transfer coding removed. Not an event: only a decoder sees it."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request as data. `url` is absolute; `headers` are sent as given, in order."""
+
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    malformed: bool = False  # add a header line without a colon: no server acts on it (RFC 9112 §5)
+
+
+class Connection(Protocol):
+    """Moves octets; knows nothing of what they mean."""
+
+    async def send(self, data: bytes) -> None:
+        """Raises `ConnectionError` when the peer is gone."""
+
+    async def receive(self, size: int) -> bytes:
+        """At least one octet, at most `size`; `b""` is the peer's FIN. Raises `ConnectionError` after an RST."""
+
+    async def close(self) -> None:
+        """An orderly end of ours (FIN). Never raises."""
+
+    def abort(self) -> None:
+        """An abrupt end of ours (RST where the transport has one). Never raises."""
+
+
+class Exchange(Protocol):
+    """One request and its answer on one connection."""
+
+    async def receive(self) -> Sequence[Event | Body]:
+        """What the next octets mean, in order. Ends with `Closed` or `Refused`; after that it answers nothing.
+        Safe to cancel: no octet is lost."""
+
+    async def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """`open(request, limits, connect_ms)` never raises for what the target does: a refusal is the exchange's first event."""
+
+    name: str
+    schemes: tuple[str, ...]
+    open: Callable[[Request, Limits, float], Awaitable[Exchange]]
+
+
+class Decoder(Protocol):
+    """Sans-IO: any cut of the same octets yields the same events, each as soon as its last octet is fed."""
+
+    def feed(self, data: bytes) -> list[Event]: ...
+
+    def end(self) -> list[Event]:
+        """The body is over (whole or cut); says what was left unfinished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """One binding. `recognises` says why an answer is in this binding, or None; `decoder(profile, seq, limits)` makes a
+    decoder, `seq` being the JSON path of the field that counts (`$.n`) or empty."""
+
+    name: str
+    accept: str
+    recognises: Callable[[Opened], str | None]
+    decoder: Callable[[Profile, str, Limits], Decoder]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How text may look: colour codes allowed, symbols beyond ASCII allowed."""
+
+    colour: bool = False
+    unicode: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """A report: `Run` in, text out."""
+
+    name: str
+    sentence: str
+    render: Callable[[Run, Style], str]
+    style: Style = field(default_factory=Style)

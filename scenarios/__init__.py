@@ -1,0 +1,1 @@
+"""What to try: scripts with the rules they promise to exercise. Imports the harness core only."""

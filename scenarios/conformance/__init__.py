@@ -1,0 +1,1 @@
+"""Fixed scripts, one scenario family a file, each scenario one constant."""
