@@ -28,7 +28,7 @@ class Limits:
     prefix_chars: int = 200
     message_chars: int = 2_000
     receive_bytes: int = 65_536
-    records_of_a_kind: int = 2_000  # per session and event type (deviations: and code); the rest is Elided
+    records_of_a_kind: int = 20_000  # per session and event type (deviations: and code); the rest is Elided
     json_depth: int = 64
     excess_bytes: int = 1_024
 
@@ -43,9 +43,11 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "look_ms": 2_000,  # a look reads at most this long (design 5)
         "item_ms": 5_000,  # the next item of a role that is declared to send
         "finite_ms": 30_000,  # a finite role, from the request to its end
-        "failing_ms": 10_000,  # a failing role, from the request to a sign of failure
+        "failing_ms": 5_000,  # a failing role, from the request to a sign of failure
         "recover_ms": 5_000,  # served again after a disturbance (LC-16)
         "linger_ms": 50,  # what follows the end of a message
+        "terminal_ms": 1_000,  # from an in-band terminal to the end of its message
+        "sibling_ms": 300,  # watching a sibling after its neighbour left (CN-21)
         "await_ms": 60_000,  # one of our sessions waiting for another
     }
 )

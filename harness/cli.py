@@ -1,0 +1,302 @@
+"""The command line: parses words, assembles, prints, exits. It decides nothing about verdicts.
+
+Heavy modules are imported inside the commands that need them: `streamspec --help` stays light.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+import click
+
+import streamspec
+from streamspec.harness.core.errors import HarnessError, InternalError, UsageError
+from streamspec.harness.core.ports import Renderer, Style
+from streamspec.harness.core.run import EXIT_OURS, EXIT_USAGE, Run, exit_code
+
+if TYPE_CHECKING:
+    from streamspec.harness.assembly import Settings
+
+STORE = Path(".streamspec") / "runs"
+EXIT_CODES = """
+\b
+Exit codes, the first that applies:
+  130, 143  a signal stopped the run; the partial report is valid
+  2  usage or configuration      4  our error
+  1  a rule failed               3  no verdict could be made
+  5  nothing applicable ran      0  everything judged was kept
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.version_option(streamspec.__version__, "-V", "--version", prog_name="streamspec")
+def main() -> None:
+    """h2spec for streams: point it at anything that streams and read, rule by numbered rule and with evidence,
+    whether it keeps the streaming contract."""
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("url", required=False)
+@click.option("--role", "roles", multiple=True, metavar="NAME=PATH", help="An endpoint and what it does: finite, "
+    "endless, failing or prompt; NAME.ATTRIBUTE=VALUE says more (finite.items=100, finite.seq=$.n).")  # fmt: skip
+@click.option("--profile", default="", metavar="NAME|FILE", help="The dialect: plain (default), streamspec, or a TOML file.")
+@click.option("--binding", default="", metavar="NAME", help="The binding, when it is not to be detected: sse.")
+@click.option("--rule", "rules", multiple=True, metavar="ID", help="Only this rule or family (LC-16, SSE); repeatable.")
+@click.option("-X", "--request", "method", default="", metavar="METHOD", help="The request's method, as with curl.")
+@click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header to send, as with curl.")
+@click.option("-d", "--data", default="", metavar="TEXT|@FILE", help="A body to send (POST), as with curl.")
+@click.option("-k", "--insecure", is_flag=True, help="Do not verify the server's certificate.")
+@click.option("--cacert", default="", metavar="FILE", help="Certificates to trust (PEM).")
+@click.option("-o", "--output", "outputs", multiple=True, metavar="FORMAT=PATH",
+    help="Write a report: text or json; PATH - is stdout. Repeatable.")  # fmt: skip
+@click.option("--strict", is_flag=True, help="WARN, INCONCLUSIVE and SKIP fail the run too.")
+@click.option("--seed", default=0, show_default=True, help="The seed of every choice that a run makes.")
+@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=STORE, show_default=True,
+    help="Where runs are kept, histories and all.")  # fmt: skip
+@click.option("--no-store", is_flag=True, help="Keep nothing.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
+def run(url: str | None, **options: Any) -> None:
+    """Judge the stream at URL; without one, the embedded reference."""
+    with _errors():
+        from streamspec.harness.progress import Progress
+
+        outputs = _outputs(options["outputs"])
+        settings = _settings(url or "", options)
+        with Progress(live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb") as progress:
+            made = asyncio.run(_until_signal(settings, progress))
+        _deliver(made, outputs, options["color"])
+    sys.exit(exit_code(made))
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--rule", "rules", multiple=True, metavar="ID", help="Only this rule or family; repeatable.")
+@click.option("-o", "--output", "outputs", multiple=True, metavar="FORMAT=PATH", help="As with run.")
+@click.option("--strict", is_flag=True, help="As with run.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
+def judge(path: Path, rules: tuple[str, ...], outputs: tuple[str, ...], strict: bool, color: str) -> None:  # noqa: FBT001 -- click
+    """Judge a stored run (its directory) or one history (its file) again, without any traffic."""
+    with _errors():
+        from streamspec.harness.rejudge import rejudge
+
+        chosen = _outputs(outputs)
+        made = rejudge(path, rules, strict=strict)
+        _deliver(made, chosen, color)
+    sys.exit(exit_code(made))
+
+
+@main.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_(as_json: bool) -> None:  # noqa: FBT001 -- click
+    """List the rules: id, level, sentence, needs."""
+    with _errors():
+        from streamspec.harness.catalogue import catalogue_json, catalogue_text
+
+        click.echo(catalogue_json() if as_json else catalogue_text(), nl=False)
+
+
+@main.command()
+@click.argument("rule")
+def explain(rule: str) -> None:
+    """Tell one rule in full: sentence, source, needs, why it matters, a good and a bad history."""
+    with _errors():
+        from streamspec.harness.catalogue import rule_text
+
+        click.echo(rule_text(rule), nl=False)
+
+
+@main.command()
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+def serve(port: int) -> None:
+    """Serve the reference and its broken variants on 127.0.0.1 until Ctrl-C."""
+    with _errors():
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(port))
+
+
+async def _serve(port: int) -> None:
+    from streamspec.harness.engine.embedded import reference
+
+    async with reference(port) as url:
+        click.echo(f"listening on {url}/\nbroken variants: {url}/broken/  (Ctrl-C ends)")
+        await asyncio.Event().wait()
+
+
+def _settings(url: str, options: dict[str, Any]) -> Settings:
+    from streamspec.harness import assembly, config
+    from streamspec.harness.core.ports import Request
+
+    words = {"method": options["method"], "headers": options["headers"], "data": options["data"]}
+    if not url:
+        given = [name for name in ("roles", "profile", "binding", "method", "headers", "data") if options[name]]
+        if given:
+            raise UsageError(f"--{given[0].removesuffix('s')} says something of a target, and no URL was given")
+        look = Request("")
+        roles, binding, profile = assembly.EMBEDDED_ROLES, assembly.EMBEDDED_BINDING, assembly.EMBEDDED_PROFILE
+    else:
+        body = _body(words["data"])
+        look = Request(
+            config.target_url(url), words["method"] or ("POST" if body else "GET"), config.headers(words["headers"]), body
+        )
+        roles, binding, profile = options["roles"], options["binding"], options["profile"] or "plain"
+    return assembly.Settings(
+        look=look,
+        roles=tuple(roles),
+        binding=binding,
+        profile=profile,
+        rules=tuple(options["rules"]),
+        seed=options["seed"],
+        strict=options["strict"],
+        store=None if options["no_store"] else options["store"],
+        transport=_tls(url, insecure=options["insecure"], cacert=options["cacert"]),
+    )
+
+
+def _body(text: str) -> bytes:
+    if not text.startswith("@"):
+        return text.encode()
+    try:
+        return Path(text[1:]).read_bytes()
+    except OSError as error:
+        raise UsageError(f"-d {text}: {error.strerror}") from error
+
+
+def _tls(url: str, *, insecure: bool, cacert: str) -> Any:
+    """A transport with its own TLS context, when one was asked for."""
+    if not (insecure or cacert):
+        return None
+    if not url.startswith("https:"):
+        raise UsageError("-k and --cacert are about https:// targets")
+    import ssl
+
+    from streamspec.harness.transports import http1
+
+    try:
+        context = ssl.create_default_context(cafile=cacert or None)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"--cacert {cacert}: {error}") from error
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return http1.transport(context)
+
+
+async def _until_signal(settings: Settings, progress: Any) -> Run:
+    """Run, and let SIGINT or SIGTERM end it with what it has."""
+    from dataclasses import replace
+
+    from streamspec.harness.assembly import run_target
+
+    task = asyncio.ensure_future(run_target(settings, progress))
+    stopped: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    def stop(name: str) -> None:
+        if stopped:
+            os._exit(130)  # asked twice: at once
+        stopped.append(name)
+        task.cancel()
+
+    for name in ("SIGINT", "SIGTERM"):
+        loop.add_signal_handler(getattr(signal, name), stop, name)
+    try:
+        made = await task
+    except asyncio.CancelledError:
+        sys.exit(130 if stopped == ["SIGINT"] else 143)
+    return replace(made, stopped=stopped[0]) if stopped else made
+
+
+def _renderers() -> dict[str, Renderer]:
+    from streamspec.harness.discovery import constants
+
+    return {renderer.name: renderer for renderer in constants("streamspec.reports", Renderer)}
+
+
+def _outputs(words: tuple[str, ...]) -> list[tuple[Renderer, Path | None]]:
+    """The reports asked for; None is stdout. What cannot be written is refused before any traffic."""
+    renderers = _renderers()
+    found: list[tuple[Renderer, Path | None]] = []
+    for word in words:
+        name, equals, place = word.partition("=")
+        if name not in renderers or not equals or not place:
+            raise UsageError(f"-o {word}: write FORMAT=PATH, FORMAT one of {', '.join(sorted(renderers))}")
+        path = None if place == "-" else Path(place)
+        if path and (path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK)):
+            raise UsageError(f"-o {word}: {path} cannot be written")
+        found.append((renderers[name], path))
+    if sum(path is None for _, path in found) > 1:
+        raise UsageError("-o: only one report fits on stdout")
+    return found
+
+
+def _deliver(made: Run, outputs: list[tuple[Renderer, Path | None]], color: str) -> None:
+    """Files first; then people, on stdout unless a report took it."""
+    taken = next((renderer for renderer, path in outputs if path is None), None)
+    for renderer, path in outputs:
+        if path:
+            try:
+                path.write_text(renderer.render(made, Style()), encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"-o {renderer.name}={path}: {error.strerror}") from error
+    people = sys.stderr if taken else sys.stdout
+    with _pipe():
+        if not (taken and taken.name == "text"):
+            _write(people, _renderers()["text"].render(made, _style(people, color)))
+        if taken:
+            _write(sys.stdout, taken.render(made, Style()))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
+
+
+def _style(stream: TextIO, color: str) -> Style:
+    """--color, then NO_COLOR, then FORCE_COLOR, then whether it is a terminal."""
+    if color == "auto":
+        if os.environ.get("NO_COLOR"):
+            colour = False
+        else:
+            colour = bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
+    else:
+        colour = color == "always"
+    return Style(colour, (stream.encoding or "").lower().replace("-", "") == "utf8")
+
+
+@contextlib.contextmanager
+def _pipe() -> Any:
+    """A reader that left (`| head`) is no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _errors() -> Any:
+    """Every error ends as one line on stderr and its exit code."""
+    try:
+        yield
+    except InternalError as error:
+        _end(f"our error: {error}", EXIT_OURS)
+    except HarnessError as error:
+        _end(str(error), EXIT_USAGE)
+    except Exception as error:  # noqa: BLE001 -- the last door: anything here is our bug
+        path = Path(".streamspec") / "crash.txt"
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(traceback.format_exc())
+        _end(f"our error: {type(error).__name__}: {error} (traceback in {path})", EXIT_OURS)
+
+
+def _end(text: str, code: int) -> NoReturn:
+    click.echo(f"streamspec: {text}", err=True)
+    sys.exit(code)

@@ -1,0 +1,184 @@
+"""From the words of a person (options, TOML files) to settings. The edge where usage errors are made: each names
+what is wrong, where, and what would be right. No I/O but reading the files that were named."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin, urlsplit
+
+from streamspec.harness.core.case import ROLES, Declared, Role
+from streamspec.harness.core.errors import UsageError
+from streamspec.harness.core.ports import Request
+from streamspec.harness.core.profile import KINDS, Clause, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from streamspec.harness.core.rule import Rule
+
+_PROFILES: Final = "streamspec.harness.profiles"
+_PROFILE_BYTES_MAX: Final = 1_048_576
+_ITEMS: Final = ("any", "json")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` for a likely typing error, else empty."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def target_url(text: str) -> str:
+    """The URL, checked. Raises `UsageError`."""
+    if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in text):
+        raise UsageError(f"target {text!r}: a URL has no blanks or control characters")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"target {text}: {error}") from error
+    if parts.scheme not in {"http", "https"}:
+        raise UsageError(f"target {text}: a URL with http:// or https:// is needed")
+    if not parts.hostname or port == 0:
+        raise UsageError(f"target {text}: it names no host and port to connect to")
+    if parts.username is not None or parts.password is not None:
+        raise UsageError("target: credentials do not belong into a URL; use -H 'Authorization: …'")
+    return text
+
+
+def headers(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """`NAME: VALUE` words as pairs. Raises `UsageError`."""
+    found: list[tuple[str, str]] = []
+    for word in words:
+        name, colon, value = word.partition(":")
+        if not colon or not name.strip() or any(c in word for c in "\r\n\0"):
+            raise UsageError(f"-H {word!r}: a header is written 'Name: value', on one line")
+        found.append((name.strip(), value.strip()))
+    return tuple(found)
+
+
+def roles(words: Sequence[str], look: Request) -> Mapping[str, Role]:
+    """`NAME=PATH` and `NAME.ATTRIBUTE=VALUE` words as roles of the look's server. Raises `UsageError`."""
+    paths: dict[str, str] = {}
+    attributes: dict[str, dict[str, Declared]] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        name, dot, attribute = key.partition(".")
+        if not equals or not value:
+            raise UsageError(f"--role {word!r}: write NAME=PATH or NAME.ATTRIBUTE=VALUE")
+        if name not in ROLES:
+            raise UsageError(f"--role {word!r}: no role {name!r} (there are {', '.join(ROLES)}){nearest(name, ROLES)}")
+        target = attributes.setdefault(name, {})
+        if not dot:
+            _once(name in paths, word)
+            paths[name] = value
+        else:
+            _once(attribute in target, word)
+            target[attribute] = _attribute(name, attribute, value, f"--role {word!r}")
+    for name in attributes:
+        if name not in paths:
+            raise UsageError(f"--role {name}.…: where is it? Say --role {name}=/path as well")
+    return MappingProxyType(
+        {name: _role(name, path, attributes[name], look) for name, path in paths.items()},
+    )
+
+
+def _once(again: bool, word: str) -> None:  # noqa: FBT001 -- private
+    if again:
+        raise UsageError(f"--role {word!r}: said twice")
+
+
+def _attribute(role: str, attribute: str, value: str, where: str) -> Declared:
+    known = ROLES[role].attributes
+    if attribute not in known:
+        hint = nearest(attribute, known)
+        raise UsageError(f"{where}: {role} has no attribute {attribute!r} (it has {', '.join(known)}){hint}")
+    if known[attribute] is str:
+        if not value.startswith("$."):
+            raise UsageError(f"{where}: the path of a field is needed, like $.n")
+        return value
+    if not (value.isascii() and value.isdigit()) or len(value) > 9:
+        raise UsageError(f"{where}: a whole number from 0 to 999999999 is needed")
+    return int(value)
+
+
+def _role(name: str, path: str, attributes: dict[str, Declared], look: Request) -> Role:
+    url = target_url(urljoin(look.url, path))
+    request = Request(url, look.method, look.headers, look.body)
+    return Role(name, request, MappingProxyType(attributes))
+
+
+def selected(rules: Sequence[Rule], prefixes: Sequence[str]) -> tuple[Rule, ...]:
+    """The rules whose id is, or begins with, one of the prefixes; all without any. Raises `UsageError`."""
+    if not prefixes:
+        return tuple(rules)
+    for prefix in prefixes:
+        if not any(_chosen(rule, prefix) for rule in rules):
+            known = {rule.id for rule in rules} | {rule.family for rule in rules}
+            raise UsageError(f"--rule {prefix}: no such rule or family{nearest(prefix.upper(), known)}")
+    return tuple(rule for rule in rules if any(_chosen(rule, prefix) for prefix in prefixes))
+
+
+def _chosen(rule: Rule, prefix: str) -> bool:
+    return prefix.upper() in {rule.id, rule.family}
+
+
+def profile_names() -> tuple[str, ...]:
+    return tuple(sorted(f.name.removesuffix(".toml") for f in files(_PROFILES).iterdir() if f.name.endswith(".toml")))
+
+
+def profile(name: str) -> Profile:
+    """A built-in profile by name, or a TOML file by path. Raises `UsageError` with file and place."""
+    if name.endswith(".toml"):
+        try:
+            with Path(name).open("rb") as file:
+                data = file.read(_PROFILE_BYTES_MAX)
+        except OSError as error:
+            raise UsageError(f"--profile {name}: {error.strerror}") from error
+        return profile_from_toml(data, name)
+    if name not in profile_names():
+        known = profile_names()
+        raise UsageError(f"--profile {name}: no such profile (there are {', '.join(known)}){nearest(name, known)}")
+    return profile_from_toml((files(_PROFILES) / f"{name}.toml").read_bytes(), f"{name}.toml")
+
+
+def profile_from_toml(data: bytes, place: str) -> Profile:
+    """Raises `UsageError` naming `place` and what is wrong there."""
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{place}: {error}") from error
+    for key in table:
+        if key not in {"name", "sentence", "items", "map"}:
+            raise UsageError(f"{place}: unknown key {key!r}{nearest(key, ('name', 'sentence', 'items', 'map'))}")
+    items = table.get("items", "any")
+    if items not in _ITEMS:
+        raise UsageError(f"{place}: items = {items!r}; one of {', '.join(_ITEMS)} is needed")
+    rows = table.get("map", [])
+    if not isinstance(rows, list):
+        raise UsageError(f"{place}: map is a list of tables, written [[map]]")
+    clauses = tuple(_clause(row, f"{place}, [[map]] number {n}") for n, row in enumerate(rows, start=1))
+    return Profile(_text(table, "name", place), _text(table, "sentence", place), items, clauses)
+
+
+def _text(table: Mapping[str, Any], key: str, place: str) -> str:
+    value = table.get(key)
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{place}: {key} = \"…\" is missing")
+    return value
+
+
+def _clause(row: Any, place: str) -> Clause:
+    when, kind = (row.get("when"), row.get("is")) if isinstance(row, dict) else (None, None)
+    if not isinstance(when, dict) or not when or not all(isinstance(v, str) for v in when.values()):
+        raise UsageError(f"{place}: when = {{ event = \"…\" }} is needed")
+    for key in when:
+        if key not in {"event", "data"} and not key.startswith("json."):
+            raise UsageError(f"{place}: {key!r} is no condition (event, data, json.FIELD)")
+    if kind not in KINDS:
+        raise UsageError(f"{place}: is = {kind!r}; one of {', '.join(KINDS)} is needed")
+    return Clause(tuple(sorted(when.items())), kind)

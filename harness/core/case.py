@@ -1,0 +1,124 @@
+"""What is tried and on whom: roles, scenarios, cases, the target's capabilities. Data only.
+
+A role is one of *their* endpoints and what it is declared to do (design 5); `ROLES` is the closed list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core.script import Script
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streamspec.harness.core.ports import Request
+    from streamspec.harness.core.profile import Profile
+
+Declared = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class RoleKind:
+    """A kind of endpoint that a user can declare, and the attributes with which it may be declared."""
+
+    name: str
+    sentence: str
+    attributes: Mapping[str, type[Declared]]
+
+
+ROLES: Final[Mapping[str, RoleKind]] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            RoleKind("finite", "ends by itself, with success", {"items": int, "seq": str}),
+            RoleKind("endless", "never ends by itself", {"first_item_ms": int, "seq": str}),
+            RoleKind("failing", "fails after it began", {"items_before": int, "seq": str}),
+            RoleKind("prompt", "sends one item, pauses for gap_ms, sends one more", {"gap_ms": int, "seq": str}),
+        )
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One endpoint of the target that plays a role. `request` is what we ask; `attributes` what was declared."""
+
+    name: str
+    request: Request
+    attributes: Mapping[str, Declared] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How the probe's look was answered: a later look is served when it is answered alike. `items` says whether an
+    item came well within a look's time, so that its absence later means something."""
+
+    status: int
+    essence: str
+    items: bool
+    head_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a target offers to be judged by: found by the probe or declared by the user. Nothing else decides
+    which rules apply."""
+
+    binding: str
+    binding_reason: str
+    declared_binding: bool
+    profile: Profile
+    look: Request
+    roles: Mapping[str, Role]
+    control: Control
+    serial: bool = False
+
+    def needs(self) -> frozenset[str]:
+        """Every need (rule book, closed list) that this target meets, apart from `seq`, which a role brings."""
+        met = {"wire"}
+        if not self.serial:
+            met.add("concurrent")
+        if self.profile.terminal:
+            met.add("terminal")
+        if self.profile.items == "json":
+            met.add("feature:json-items")
+        for role in self.roles.values():
+            met.add(f"role:{role.name}")
+            met.update(f"role:{role.name}.{name}" for name in role.attributes)
+        return frozenset(met)
+
+    def seq(self, role: str) -> str:
+        """The path of the field that counts in this role's items, or empty."""
+        found = self.roles.get(role)
+        return str(found.attributes.get("seq", "")) if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A script, and the rules that may not stay silent when it has run. `needs` are the script's own, beyond its
+    roles; an `order` above 0 runs later, so that what may harm the target comes last."""
+
+    id: str
+    sentence: str
+    script: Script
+    promises: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    by_hand: str = ""
+    order: int = 0
+
+    def all_needs(self) -> tuple[str, ...]:
+        return (*self.needs, *(f"role:{role}" for role in self.script.roles()))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A scenario on a binding of this target: one unit of work. Its id is a path: `conformance/look@sse`."""
+
+    id: str
+    scenario: Scenario
+    binding: str
+    promises: tuple[str, ...]
+    seed: int

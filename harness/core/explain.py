@@ -1,0 +1,184 @@
+"""From a verdict to words: what was sent, expected, got, where, why it matters, how to see it again.
+
+The one maker of failure text: every report shows these blocks. The target's octets are printed inert: no control
+character, escape sequence or bidirectional mark of theirs ever reaches a terminal or a file as itself.
+"""
+
+from __future__ import annotations
+
+import shlex
+import unicodedata
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core.event import Closed, Deviation, Did, Ended, Item, Opened, Record, Refused
+from streamspec.harness.core.script import LOOK
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.event import Event
+    from streamspec.harness.core.history import History
+    from streamspec.harness.core.judge import Verdict
+    from streamspec.harness.core.ports import Request
+    from streamspec.harness.core.rule import Finding, Rule
+
+AROUND: Final = 2  # records shown on either side of the evidence
+SHOWN_MAX: Final = 14  # records shown for one finding
+FINDINGS_MAX: Final = 3  # findings told in full for one verdict
+TEXT_MAX: Final = 160  # characters of one record's line
+
+# Cc, Cf (bidi and zero-width), Cs, Co, Cn, Zl, Zp: nothing that moves a cursor, hides or reorders text.
+_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def printable(text: str) -> str:
+    """The text with everything that is no plain visible character as an escape."""
+    return "".join(c if unicodedata.category(c) not in _UNPRINTABLE else _escape(c) for c in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return {9: "\\t", 10: "\\n", 13: "\\r"}.get(code) or (f"\\x{code:02x}" if code < 256 else f"\\u{{{code:x}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One record of a failure's surroundings; `marked` when the finding points to it."""
+
+    index: int
+    marked: bool
+    t_ms: float
+    session: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One finding in words."""
+
+    expected: str
+    got: str
+    shown: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A verdict in words; every string is inert text."""
+
+    rule: str
+    level: str
+    outcome: str
+    case: str
+    sentence: str
+    source: str
+    why: str
+    reason: str
+    sent: tuple[str, ...]
+    findings: tuple[Told, ...]
+    more: int
+    reproduce: tuple[str, ...]
+    history: str
+
+
+def explain(rule: Rule, verdict: Verdict, history: History | None, case: str, place: str) -> Explanation:
+    """`place` is the file of the stored history, empty when it was not stored."""
+    findings = verdict.findings[:FINDINGS_MAX]
+    sessions: tuple[str, ...] = ()
+    if history:
+        touched = {history.records[i].session for f in findings for i in f.evidence}
+        sessions = tuple(s for s in history.sessions() if s in touched)
+    return Explanation(
+        rule=rule.id,
+        level=rule.level.value,
+        outcome=verdict.outcome.value,
+        case=case,
+        sentence=rule.sentence,
+        source=rule.source,
+        why=rule.why,
+        reason=verdict.reason,
+        sent=_sent(history, sessions) if history else (),
+        findings=tuple(_told(finding, history) for finding in findings) if history else (),
+        more=len(verdict.findings) - len(findings),
+        reproduce=_reproduce(history, sessions, place, rule.id) if history else (),
+        history=place,
+    )
+
+
+def _told(finding: Finding, history: History) -> Told:
+    return Told(printable(finding.expected), printable(finding.got), _around(finding.evidence, history))
+
+
+def _around(evidence: tuple[int, ...], history: History) -> tuple[Shown, ...]:
+    """The records of the evidence with their neighbours of the same sessions, bounded."""
+    marked = set(evidence)
+    near: dict[int, None] = {}
+    for session in dict.fromkeys(history.records[i].session for i in evidence):
+        own = [r.index for r in history.records if r.session == session]
+        for place, index in enumerate(own):
+            if index in marked:
+                near.update(dict.fromkeys(own[max(0, place - AROUND) : place + AROUND + 1]))
+    chosen = sorted(near)
+    if len(chosen) > SHOWN_MAX:  # keep the evidence first, and of it the beginning and the end
+        kept = [i for i in chosen if i in marked]
+        half = SHOWN_MAX // 2
+        chosen = kept if len(kept) <= SHOWN_MAX else kept[:half] + kept[-half:]
+    records = [history.records[i] for i in chosen]
+    return tuple(Shown(r.index, r.index in marked, r.t_ns / 1e6, r.session, describe(r.event)) for r in records)
+
+
+def describe(event: Event) -> str:
+    """One event on one line, inert and bounded."""
+    match event:
+        case Opened(status, reason, version, _):
+            kind = event.header("content-type") or "no Content-Type"
+            text = f"{version} {status} {reason}, {kind}"
+        case Refused(why, detail):
+            text = f"no answer: {why}{f' ({detail})' if detail else ''}"
+        case Item(n=n, size=size, prefix=prefix, offset=offset, kind=kind):
+            text = f"item {n}{f' {kind!r}' if kind else ''}, {size} octets at octet {offset} of the body: {prefix}"
+        case Deviation(offset=offset, detail=detail):
+            text = f"{event.sentence}, at octet {offset} {event.place}{f': {detail}' if detail else ''} [{event.code}]"
+        case Ended(framing, size):
+            text = f"the message is whole ({framing}, {size} octets of body)"
+        case Closed(how, detail):
+            by = {"eof": "the target closed the connection", "reset": "the connection was reset", "ours": "closed by us"}
+            text = by[how] + (f" ({detail})" if detail else "")
+        case Did(act):
+            text = f"we did: {act}"
+        case _:
+            told = (f"{f.name}={getattr(event, f.name)!r}" for f in fields(event) if getattr(event, f.name) != "")
+            text = f"{type(event).__name__}({', '.join(told)})"
+    text = printable(text)
+    return text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"
+
+
+def record_line(record: Record) -> str:
+    """A record as one line, for `streamspec explain` and histories shown whole."""
+    return f"{record.index:>4} {record.t_ns / 1e6:>10.3f} ms  {record.session:<12} {describe(record.event)}"
+
+
+def _sent(history: History, sessions: tuple[str, ...]) -> tuple[str, ...]:
+    roles = dict.fromkeys(history.role(session) for session in sessions)
+    asked = history.header.requests
+    return tuple(f"{asked[role].method} {printable(asked[role].url)}  ({role})" for role in roles if role in asked)
+
+
+def _reproduce(history: History, sessions: tuple[str, ...], place: str, rule: str) -> tuple[str, ...]:
+    roles = dict.fromkeys(history.role(session) for session in sessions) or {LOOK: None}
+    asked = history.header.requests
+    commands = [curl(asked[role]) for role in roles if role in asked]
+    if history.header.by_hand:
+        commands.append(f"# {history.header.by_hand}")
+    if place:
+        commands.append(f"streamspec judge {shlex.quote(place)} --rule {rule}")
+    return tuple(printable(command) for command in commands)
+
+
+def curl(request: Request) -> str:
+    """A command that asks the same by hand, bounded in time since an endless stream is a normal target. Secrets and
+    bodies were redacted before: their places are marked for the reader to fill."""
+    words = ["curl", "-N", "-i", "-sS", "--max-time", "10"]
+    if request.method != "GET":
+        words += ["-X", request.method]
+    for name, value in request.headers:
+        words += ["-H", f"{name}: {value}"]
+    return shlex.join([*words, request.url])

@@ -1,0 +1,167 @@
+"""A history: the sealed record of one case, its queries, and its file form.
+
+A file is NDJSON: the header on the first line, one record on each further line. No I/O here: lines in, lines out.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from streamspec.harness.core.errors import UsageError
+from streamspec.harness.core.event import Event, Record, event_from_json, event_to_json
+from streamspec.harness.core.ports import Request
+from streamspec.harness.core.script import Script, script_from_json, script_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+VERSION: Final = 1
+Kinds = type[Event] | tuple[type[Event], ...]
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+# Header names whose values never leave this process (HN-11).
+SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
+REDACTED: Final = "[redacted]"
+
+
+def redacted(request: Request) -> Request:
+    """The request as it may be written down: secret header values and the body's content are gone."""
+    headers = tuple((k, REDACTED if k.lower() in SECRET_HEADERS else v) for k, v in request.headers)
+    return replace(request, headers=headers, body=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a judge must know besides the records."""
+
+    case: str
+    scenario: str
+    binding: str
+    profile: str
+    script: Script
+    promises: tuple[str, ...] = ()
+    declared: Mapping[str, str | int | bool] = field(default_factory=lambda: MappingProxyType({}))
+    budgets: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    requests: Mapping[str, Request] = field(default_factory=lambda: MappingProxyType({}))
+    seed: int = 0
+    started: str = ""
+    tool: str = ""
+    by_hand: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A header and its records, in the order in which they were seen."""
+
+    header: Header
+    records: tuple[Record, ...]
+
+    def sessions(self, *roles: str) -> tuple[str, ...]:
+        """Session ids in script order, of the named roles or of all."""
+        return tuple(s.id for s in self.header.script.sessions if not roles or s.role in roles)
+
+    def role(self, session: str) -> str:
+        """The role whose endpoint this session opened; empty for an unknown session."""
+        return next((s.role for s in self.header.script.sessions if s.id == session), "")
+
+    def of(self, kinds: Kinds, session: str | None = None) -> tuple[Record, ...]:
+        """Records whose event is of these types, of one session or of all."""
+        return tuple(
+            r for r in self.records if isinstance(r.event, kinds) and (session is None or r.session == session)
+        )
+
+    def first(self, kinds: Kinds, session: str) -> Record | None:
+        return next((r for r in self.records if r.session == session and isinstance(r.event, kinds)), None)
+
+    def declared(self, role: str, attribute: str) -> str | int | bool | None:
+        """What the user declared of a role, or None."""
+        return self.header.declared.get(f"{role}.{attribute}")
+
+
+def to_lines(history: History) -> Iterator[str]:
+    """The file form, without line ends."""
+    yield header_line(history.header)
+    for record in history.records:
+        yield record_line(record)
+
+
+def header_line(header: Header) -> str:
+    data = {name: getattr(header, name) for name in ("case", "scenario", "binding", "profile", "seed", "started")}
+    data |= {
+        "history": VERSION,
+        "script": script_to_json(header.script),
+        "promises": list(header.promises),
+        "declared": dict(header.declared),
+        "budgets": dict(header.budgets),
+        "requests": {role: _request_to_json(request) for role, request in header.requests.items()},
+        "tool": header.tool,
+        "by_hand": header.by_hand,
+    }
+    return _dump(data)
+
+
+def record_line(record: Record) -> str:
+    return _dump(
+        {
+            "index": record.index,
+            "t_ns": record.t_ns,
+            "session": record.session,
+            "seen_by": record.seen_by,
+            **event_to_json(record.event),
+        }
+    )
+
+
+def from_lines(lines: Iterable[str], name: str) -> History:
+    """Read the file form back; `name` is the file's, for the message. Raises `UsageError` with the line number."""
+    header: Header | None = None
+    records: list[Record] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            data = json.loads(line)
+            if header is None:
+                header = _header_from_json(data)
+            else:
+                records.append(_record_from_json(data, len(records)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"{name}, line {number}: not a line of a history ({_short(error)})") from error
+    if header is None:
+        raise UsageError(f"{name}: empty, not a history")
+    return History(header, tuple(records))
+
+
+def _header_from_json(data: dict[str, Any]) -> Header:
+    if data.pop("history", None) != VERSION:
+        raise ValueError(f"no history of version {VERSION}")
+    data["script"] = script_from_json(data["script"])
+    data["promises"] = tuple(data["promises"])
+    data["requests"] = {role: _request_from_json(request) for role, request in data["requests"].items()}
+    return Header(**data)
+
+
+def _record_from_json(data: dict[str, Any], expected: int) -> Record:
+    index, t_ns, session, seen_by = (data.pop(key) for key in ("index", "t_ns", "session", "seen_by"))
+    if index != expected:
+        raise ValueError(f"record {index} where {expected} was due")
+    return Record(index, t_ns, session, seen_by, event_from_json(data))
+
+
+def _request_to_json(request: Request) -> dict[str, Any]:
+    data = asdict(redacted(request))
+    del data["body"]
+    return data
+
+
+def _request_from_json(data: dict[str, Any]) -> Request:
+    return Request(**{**data, "headers": tuple((str(k), str(v)) for k, v in data["headers"])})
+
+
+def _dump(data: dict[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+
+
+def _short(error: Exception) -> str:
+    return str(error)[:120] or type(error).__name__

@@ -1,0 +1,67 @@
+"""The plan: scenarios x target -> cases, and what was left out and why. The only sayer of SKIP. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streamspec.harness.core.case import Capabilities, Case, Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from streamspec.harness.core.rule import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A rule that no case of this plan can judge, and the needs that the target does not meet."""
+
+    rule: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`rules` are those that some case carries; judged are these, everything else is a `Skip`."""
+
+    cases: tuple[Case, ...]
+    rules: tuple[Rule, ...]
+    skips: tuple[Skip, ...]
+
+
+def plan(scenarios: Iterable[Scenario], rules: Sequence[Rule], target: Capabilities, seed: int) -> Plan:
+    """Match needs with what the target has; nothing else decides applicability."""
+    met = target.needs()
+    cases: list[Case] = []
+    carried: set[str] = set()
+    missing: dict[str, list[tuple[str, ...]]] = {rule.id: [] for rule in rules}
+    for scenario in sorted(scenarios, key=lambda s: (s.order, s.id)):
+        here = met | ({"seq"} if any(target.seq(role) for role in scenario.script.roles()) else set())
+        promised: list[str] = []
+        for rule in rules:
+            if rule.id not in scenario.promises:
+                continue
+            lacks = tuple(need for need in (*scenario.all_needs(), *rule.needs) if need not in here)
+            if rule.on and target.binding not in rule.on:
+                lacks += (f"binding {' or '.join(rule.on)}",)
+            if lacks:
+                missing[rule.id].append(tuple(dict.fromkeys(lacks)))
+            else:
+                promised.append(rule.id)
+        if promised:
+            case_id = f"{scenario.id}@{target.binding}"
+            cases.append(Case(case_id, scenario, target.binding, tuple(promised), _case_seed(seed, case_id)))
+            carried.update(promised)
+    skips = tuple(
+        Skip(rule.id, min(missing[rule.id], key=len, default=("a scenario that promises it",)))
+        for rule in rules
+        if rule.id not in carried
+    )
+    return Plan(tuple(cases), tuple(rule for rule in rules if rule.id in carried), skips)
+
+
+def _case_seed(seed: int, case_id: str) -> int:
+    """Every case draws from its own stream, so that adding a case changes no other."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{case_id}".encode()).digest()[:8])

@@ -1,0 +1,137 @@
+"""A run: results of cases, the outcome of each rule over its cases, and the exit code. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core.judge import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.case import Case
+    from streamspec.harness.core.history import History
+    from streamspec.harness.core.plan import Skip
+    from streamspec.harness.core.rule import Rule
+
+# Worst first (design 4): SKIP never meets the others, the plan says it only when no case carried the rule.
+WORST: Final = (Outcome.FAIL, Outcome.ERROR, Outcome.WARN, Outcome.INCONCLUSIVE, Outcome.PASS)
+
+EXIT_OK: Final = 0
+EXIT_FAIL: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_NO_VERDICT: Final = 3
+EXIT_OURS: Final = 4
+EXIT_NOTHING_RAN: Final = 5
+SIGNAL_EXITS: Final = {"SIGINT": 130, "SIGTERM": 143}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One case, executed or not. `history` is None when it did not run; `place` is the stored history's file."""
+
+    case: str
+    promises: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    history: History | None = None
+    place: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a report says of a run besides its results."""
+
+    target: str
+    binding: str
+    binding_reason: str
+    profile: str
+    roles: tuple[tuple[str, str], ...]
+    seed: int
+    tool: str
+    started: str
+    serial: bool = False
+    calibration: float = 1.0
+    strict: bool = False
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything executed. `stopped` names the signal that made it partial; `problem` says why there is no verdict."""
+
+    about: About
+    rules: tuple[Rule, ...]
+    results: tuple[Result, ...]
+    skips: tuple[Skip, ...]
+    duration_s: float
+    stopped: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One rule over all its cases: the worst verdict decides, and `told` are the verdicts that made it."""
+
+    rule: Rule
+    outcome: Outcome
+    told: tuple[tuple[Result, Verdict], ...]
+    missing: tuple[str, ...] = ()
+
+
+def unrun(case: Case, note: str) -> Result:
+    """A case that could not run: its promises are INCONCLUSIVE, with the reason."""
+    verdicts = tuple(Verdict(rule, Outcome.INCONCLUSIVE, reason=note) for rule in case.promises)
+    return Result(case.id, case.promises, verdicts, note=note)
+
+
+def crashed(case: Case, text: str) -> Result:
+    """A case that our own error ended: its promises are ERROR, with the traceback."""
+    verdicts = tuple(Verdict(rule, Outcome.ERROR, reason=text) for rule in case.promises)
+    return Result(case.id, case.promises, verdicts, note="our error")
+
+
+def lines(run: Run) -> tuple[Line, ...]:
+    """One line per selected rule, in rule order. A rule without any verdict (a stopped run) has no line."""
+    told: dict[str, list[tuple[Result, Verdict]]] = {}
+    for result in run.results:
+        for verdict in result.verdicts:
+            told.setdefault(verdict.rule, []).append((result, verdict))
+    missing = {skip.rule: skip.missing for skip in run.skips}
+    found: list[Line] = []
+    for rule in run.rules:
+        if rule.id in missing:
+            found.append(Line(rule, Outcome.SKIP, (), missing[rule.id]))
+        elif rule.id in told:
+            worst = min((verdict.outcome for _, verdict in told[rule.id]), key=WORST.index)
+            made = tuple(pair for pair in told[rule.id] if pair[1].outcome is worst)
+            found.append(Line(rule, worst, made))
+    return tuple(found)
+
+
+def counts(run: Run) -> dict[Outcome, int]:
+    """How many rules have each outcome; every outcome is a key."""
+    found = dict.fromkeys(Outcome, 0)
+    for line in lines(run):
+        found[line.outcome] += 1
+    return found
+
+
+def exit_code(run: Run) -> int:
+    """The first that applies of design 4, from the signal down; usage errors never make a run."""
+    if run.stopped in SIGNAL_EXITS:
+        return SIGNAL_EXITS[run.stopped]
+    found = counts(run)
+    if found[Outcome.ERROR]:
+        return EXIT_OURS
+    if found[Outcome.FAIL]:
+        return EXIT_FAIL
+    if run.problem:
+        return EXIT_NO_VERDICT
+    judged = found[Outcome.PASS] + found[Outcome.WARN]
+    if not judged and found[Outcome.INCONCLUSIVE]:
+        return EXIT_NO_VERDICT
+    if not judged:
+        return EXIT_NOTHING_RAN
+    if run.about.strict and (found[Outcome.WARN] or found[Outcome.INCONCLUSIVE] or found[Outcome.SKIP]):
+        return EXIT_FAIL
+    return EXIT_OK

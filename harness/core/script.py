@@ -1,0 +1,102 @@
+"""Scripts: what is asked of the target and what the driver does meanwhile, as data.
+
+A script names sessions; a session names the role whose endpoint it opens and its acts, in order. Nothing here runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOOK: Final = "look"  # the pseudo-role of the URL itself
+AGAIN: Final = "look-again-"  # sessions that the runner appends to every case: is the look served again?
+BEFORE: Final = "look-before-"  # and those it puts ahead of it: a case starts from a healthy target
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send the request and wait for the head of its answer, at most the named budget."""
+
+    malformed: bool = False
+    budget: str = "head_ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read until `items` further items came, `bytes` body octets came, the stream ended, or the budget ran out.
+    `items = 0` reads to the end, and then lingers for what must not follow."""
+
+    items: int
+    budget: str
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End the stream as a client that lost interest: an abrupt close (`rst`) or an orderly one (`fin`)."""
+
+    how: Literal["rst", "fin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Wait until another session has done its first `acts` acts, or is over."""
+
+    session: str
+    acts: int
+
+
+Act = Ask | Read | Cancel | Await
+ACTS: Final[Mapping[str, type[Act]]] = MappingProxyType({kind.__name__: kind for kind in get_args(Act)})
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One stream to open. Sessions run one after another, unless `beside` names one that runs meanwhile."""
+
+    id: str
+    role: str
+    acts: tuple[Act, ...]
+    beside: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    sessions: tuple[Session, ...]
+
+    def roles(self) -> tuple[str, ...]:
+        """The roles that its sessions open, without repeats, in order; the look is none."""
+        return tuple(dict.fromkeys(s.role for s in self.sessions if s.role != LOOK))
+
+
+def script_to_json(script: Script) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": s.id,
+            "role": s.role,
+            "beside": s.beside,
+            "acts": [
+                {"act": type(a).__name__, **{f.name: getattr(a, f.name) for f in fields(a)}} for a in s.acts
+            ],
+        }
+        for s in script.sessions
+    ]
+
+
+def script_from_json(data: list[dict[str, Any]]) -> Script:
+    """The inverse of `script_to_json`. Raises `KeyError`, `TypeError` or `ValueError` for anything else."""
+    return Script(
+        tuple(
+            Session(
+                s["id"],
+                s["role"],
+                tuple(ACTS[a["act"]](**{k: v for k, v in a.items() if k != "act"}) for a in s["acts"]),
+                s["beside"],
+            )
+            for s in data
+        )
+    )

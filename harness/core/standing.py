@@ -1,0 +1,122 @@
+"""The standing conditions of the rule book, in one place: what may be held against a target at all.
+
+1. Own end: nothing is held against a stream after we closed, cancelled or cut it. 2. Framing ends a message, not EOF;
+an RST before the end may destroy delivered octets. 3. We never half-close. 4. (Proxies: later.) 5. A late budget counts
+only three times out of three, and never while our own loop lagged. 6. The cause, once: a precondition that is not
+met is `unknown`, not broken. Pure questions to a history; each has a test in which an honest server gets no FAIL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core.event import (
+    Closed,
+    Completed,
+    Did,
+    Elided,
+    Ended,
+    Event,
+    Expired,
+    Failed,
+    Item,
+    Lagged,
+    Opened,
+    Record,
+    Refused,
+)
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.case import Control
+    from streamspec.harness.core.history import History, Kinds
+
+TERMINALS: Final = (Completed, Failed)
+_OWN_ENDS: Final = ("cancel:rst", "cancel:fin", "close", "enough")
+
+
+def own_end(h: History, session: str) -> int:
+    """The index of the record with which we ended this session; beyond all records when we did not."""
+    for record in h.of(Did, session):
+        if isinstance(record.event, Did) and record.event.act in _OWN_ENDS:
+            return record.index
+    return len(h.records)
+
+
+def theirs(h: History, kinds: Kinds, session: str) -> tuple[Record, ...]:
+    """Records of these kinds that the target made before any end of ours (condition 1)."""
+    limit = own_end(h, session)
+    return tuple(r for r in h.of(kinds, session) if r.index < limit)
+
+
+def opened(h: History, session: str) -> Record | None:
+    """The head of this session's answer, if the target opened a stream: status 2xx."""
+    record = h.first(Opened, session)
+    return record if record and isinstance(record.event, Opened) and 200 <= record.event.status < 300 else None
+
+
+def not_opened(h: History, session: str) -> str:
+    """Why there is no stream to look at, in words; empty when there is one."""
+    if opened(h, session):
+        return ""
+    role = h.role(session)
+    if (record := h.first(Opened, session)) and isinstance(record.event, Opened):
+        return f"{role} answered {record.event.status}"
+    if (record := h.first(Refused, session)) and isinstance(record.event, Refused):
+        return f"{role} was not answered ({record.event.why})"
+    if (record := h.first(Expired, session)) and isinstance(record.event, Expired):
+        return f"{role} sent no whole head in {record.event.after_ms:g} ms"
+    return f"{role} was not asked" if not h.of(Did, session) else f"{role} was not answered"
+
+
+def served_as(h: History, control: Control, session: str) -> Record | None:
+    """The head of this session's answer when it is of the control's kind, with an item if the control had one."""
+    record = opened(h, session)
+    if not record or not isinstance(record.event, Opened):
+        return None
+    if (record.event.status, record.event.essence) != (control.status, control.essence):
+        return None
+    return record if h.first(Item, session) or not control.items else None
+
+
+def items(h: History, session: str) -> tuple[Record, ...]:
+    """Every item of the session, in order."""
+    return h.of(Item, session)
+
+
+def seen_whole(h: History, session: str) -> bool:
+    """Whether the recorder wrote every event of the session: an elided span is no evidence."""
+    return not any(r.event.what != "Heartbeat" for r in h.of(Elided, session) if isinstance(r.event, Elided))
+
+
+def whole(h: History, session: str) -> Record | None:
+    """The record that shows the message ended whole by its framing, before any end of ours (condition 2)."""
+    return next(iter(theirs(h, Ended, session)), None)
+
+
+def reset(h: History, session: str) -> Record | None:
+    """The record of a reset by the target: items sent just before it may be lost (condition 2)."""
+    return next((r for r in theirs(h, Closed, session) if isinstance(r.event, Closed) and r.event.how == "reset"), None)
+
+
+def cut(h: History, session: str) -> Record | None:
+    """The record of an end by the target that its framing did not announce (a clean close inside a message)."""
+    if whole(h, session):
+        return None
+    return next((r for r in theirs(h, Closed, session) if isinstance(r.event, Closed) and r.event.how == "eof"), None)
+
+
+def terminals(h: History, session: str) -> tuple[Record, ...]:
+    return theirs(h, TERMINALS, session)
+
+
+def lagged(h: History, start_ns: int, end_ns: int, least_ms: float) -> Record | None:
+    """A stall of our own loop of at least `least_ms` that touches this span (condition 5)."""
+    for record in h.of(Lagged):
+        if not isinstance(record.event, Lagged) or record.event.ms < least_ms:
+            continue
+        began_ns = record.t_ns - int(record.event.ms * 1e6)
+        if began_ns <= end_ns and record.t_ns >= start_ns:
+            return record
+    return None
+
+

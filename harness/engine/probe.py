@@ -1,0 +1,143 @@
+"""The probe: ask a target what it is before anything is planned.
+
+It looks twice at once, says which binding it found and why, whether the target serves one stream at a time, and
+whether it serves again afterwards. Its history is stored and judged like any other, but promises nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core import standing
+from streamspec.harness.core.case import Capabilities, Control
+from streamspec.harness.core.errors import NoVerdict
+from streamspec.harness.core.event import Did, Item, Opened, Refused
+from streamspec.harness.core.explain import printable
+from streamspec.harness.core.script import AGAIN, LOOK, Ask, Await, Read, Script, Session
+from streamspec.harness.engine.recorder import Recorder
+from streamspec.harness.engine.runner import TRIES, Bench, header_of, stage_of
+from streamspec.harness.engine.session import play
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamspec.harness.core.event import Record
+    from streamspec.harness.core.history import History
+    from streamspec.harness.core.ports import Driver
+
+SCENARIO: Final = "probe"
+_ITEM: Final = Read(items=1, budget="look_ms")
+_FIRST, _SECOND = "look-1", "look-2"
+TWO_AT_ONCE: Final = Script(
+    (
+        Session(_FIRST, LOOK, (Ask(), _ITEM, Await(_SECOND, 3))),
+        Session(_SECOND, LOOK, (Await(_FIRST, 2), Ask(), _ITEM), beside=_FIRST),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What the probe learnt; `back` says whether the target answered a look afterwards."""
+
+    target: Capabilities
+    driver: Driver
+    history: History
+    back: bool
+
+
+async def probe(bench: Bench, drivers: Sequence[Driver]) -> Probed:
+    """`bench.target` says what the user declared (an empty binding: find it). Raises `NoVerdict` when nothing that
+    streams can be judged there."""
+    recorder = Recorder(bench.limits)
+    bench = replace(bench, choose=lambda opened: _choose(opened, bench.target.binding, drivers))
+    stage = stage_of(bench, recorder)
+    await play(TWO_AT_ONCE, stage)
+    seen = list(TWO_AT_ONCE.sessions)
+    history = recorder.seal(header_of(bench, "", "", Script(tuple(seen)), ()))
+    answer = _answer(history, bench.target.look.url)
+    driver, reason = _recognise(answer, bench.target, drivers)
+    control = _control(history, answer)
+    serial = standing.opened(history, _SECOND) is None and _held_first(history)
+    target = replace(bench.target, binding=driver.name, binding_reason=reason, control=control, serial=serial)
+    bench = replace(bench, target=target)
+    case = f"{SCENARIO}@{driver.name}"
+    back = False
+    for number in range(1, TRIES + 1):
+        reading = (Read(items=1, budget="recover_ms"),) if control.items else ()
+        seen.append(Session(f"{AGAIN}{number}", LOOK, (Ask(budget="recover_ms"), *reading)))
+        await play(Script((seen[-1],)), stage)
+        history = recorder.seal(header_of(bench, case, SCENARIO, Script(tuple(seen)), ()))
+        if standing.served_as(history, control, seen[-1].id):
+            back = True
+            break
+    return Probed(target, driver, history, back)
+
+
+def _choose(opened: Opened, binding: str, drivers: Sequence[Driver]) -> Driver | None:
+    """The declared driver, else the first that recognises the answer."""
+    if binding:
+        return next(driver for driver in drivers if driver.name == binding)
+    return next((driver for driver in drivers if driver.recognises(opened)), None)
+
+
+def _answer(history: History, url: str) -> Opened:
+    """The first look's answer. Raises `NoVerdict` in the words of what was seen instead."""
+    record = history.first(Opened, _FIRST)
+    if record and isinstance(record.event, Opened):
+        if 200 <= record.event.status < 300:
+            return record.event
+        raise NoVerdict(f"{url} answered {record.event.status} {printable(record.event.reason)}".rstrip())
+    refused = history.first(Refused, _FIRST)
+    if refused and isinstance(refused.event, Refused):
+        raise NoVerdict(f"{url}: {_REFUSALS[refused.event.why]}{_detail(refused.event.detail)}")
+    raise NoVerdict(f"{url} sent no answer within {history.header.budgets['head_ms'] / 1e3:g} s")
+
+
+_REFUSALS: Final = {
+    "unresolved": "the host name does not resolve",
+    "refused": "connection refused",
+    "unreachable": "no connection within its deadline",
+    "tls": "the TLS handshake failed",
+    "closed": "the connection was closed before any answer",
+    "reset": "the connection was reset before any answer",
+    "not-http": "the answer is not HTTP",
+    "too-long": "the head of the answer exceeds our limits",
+}
+
+
+def _detail(detail: str) -> str:
+    return f" ({printable(detail)})" if detail else ""
+
+
+def _recognise(answer: Opened, target: Capabilities, drivers: Sequence[Driver]) -> tuple[Driver, str]:
+    driver = _choose(answer, target.binding, drivers)
+    if driver and target.binding:
+        return driver, "declared"
+    if driver:
+        return driver, driver.recognises(answer) or ""
+    sought = ", ".join(driver.accept for driver in drivers)
+    names = " or ".join(f"--binding {driver.name}" for driver in drivers)
+    raise NoVerdict(
+        f"{target.look.url} answered {answer.status} with {printable(answer.essence) or 'no Content-Type'}, which is no "
+        f"stream that we know (we know {sought}); if it does stream, say {names}"
+    )
+
+
+def _control(history: History, answer: Opened) -> Control:
+    """How long the head took, and whether an item came well within a look."""
+    asked, head = history.first(Did, _FIRST), history.first(Opened, _FIRST)
+    item = history.first(Item, _FIRST)
+    head_ms = _gap_ms(asked, head)
+    quick = item is not None and _gap_ms(head, item) < history.header.budgets["look_ms"] / 4
+    return Control(answer.status, answer.essence, quick, round(head_ms, 3))
+
+
+def _gap_ms(first: Record | None, second: Record | None) -> float:
+    return (second.t_ns - first.t_ns) / 1e6 if first and second else 0.0
+
+
+def _held_first(history: History) -> bool:
+    """Whether the first look was still open, by the target's will, when the second went unanswered."""
+    return not standing.whole(history, _FIRST) and not standing.cut(history, _FIRST)

@@ -1,0 +1,49 @@
+"""The recorder: the one mutable object of a case. It stamps, bounds and appends records, and seals them.
+
+It never judges and never touches the network; what it drops it says (`Elided`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from streamspec.harness.core.event import Deviation, Elided, Event, Item, Record
+from streamspec.harness.core.history import Header, History
+from streamspec.harness.engine.clock import now_ns
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.event import SeenBy
+    from streamspec.harness.core.limits import Limits
+
+
+class Recorder:
+    """Collects the records of one case; time counts from its making."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._began_ns = now_ns()
+        self._records: list[Record] = []
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self._dropped: Counter[tuple[str, str]] = Counter()
+        self._dropped_bytes: Counter[tuple[str, str]] = Counter()
+
+    def add(self, session: str, event: Event, seen_by: SeenBy = "driver") -> None:
+        """Append one event, unless its session has too many of its kind already."""
+        kind = event.code if isinstance(event, Deviation) else type(event).__name__
+        key = (session, kind)
+        self._seen[key] += 1
+        if self._seen[key] > self._limits.records_of_a_kind:
+            self._dropped[key] += 1
+            self._dropped_bytes[key] += event.size if isinstance(event, Item) else 0
+            return
+        self._records.append(Record(len(self._records), now_ns() - self._began_ns, session, seen_by, event))
+
+    def seal(self, header: Header) -> History:
+        """The history so far, with what was dropped named at its end."""
+        records = list(self._records)
+        at_ns = now_ns() - self._began_ns
+        for (session, kind), n in self._dropped.items():
+            event = Elided(kind, n, self._dropped_bytes[session, kind])
+            records.append(Record(len(records), at_ns, session, "harness", event))
+        return History(header, tuple(records))

@@ -1,0 +1,144 @@
+"""Cases to results: each case from a healthy target, driven, stored, then judged by the pure core.
+
+Around every case the runner looks: before it (a case starts from a healthy target) and after it, up to three times
+(LC-16 reads those looks). The judging itself is `core.judge`.
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core import standing
+from streamspec.harness.core.history import Header, History, redacted
+from streamspec.harness.core.judge import judge
+from streamspec.harness.core.run import Result, crashed, unrun
+from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, Ask, Read, Script, Session
+from streamspec.harness.engine import store
+from streamspec.harness.engine.recorder import Recorder
+from streamspec.harness.engine.session import Stage, play
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from streamspec.harness.core.case import Capabilities, Case
+    from streamspec.harness.core.limits import Limits
+    from streamspec.harness.core.plan import Plan
+    from streamspec.harness.core.event import Opened
+    from streamspec.harness.core.ports import Decoder, Driver, Request, Transport
+    from streamspec.harness.core.rule import Rule
+
+    Progress = Callable[[str, int, int], None]  # what is done, cases done, cases in all
+
+TRIES: Final = 3  # a late budget counts only three times out of three
+
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Everything that the cases of one run share. `choose` names the driver for an answer; `place` is the run's
+    directory, None when nothing is stored."""
+
+    target: Capabilities
+    transport: Transport
+    choose: Callable[[Opened], Driver | None]
+    budgets: Mapping[str, float]
+    limits: Limits
+    rules: tuple[Rule, ...]
+    tool: str
+    started: str
+    place: Path | None
+
+
+async def execute(plan: Plan, bench: Bench, results: list[Result], progress: Progress, lost: str = "") -> None:
+    """Run the plan's cases one after another and append to `results`, so that a stopped run keeps what it has.
+    `lost` names what the target did not come back from: nothing more is tried then."""
+    for number, case in enumerate(plan.cases):
+        progress(case.id, number, len(plan.cases))
+        if lost:
+            results.append(unrun(case, f"the target was not back after {lost}"))
+            continue
+        try:
+            history, back = await run_case(case, bench)
+        except Exception:  # noqa: BLE001 -- ours, never the target's: this case is ERROR, the others go on
+            results.append(crashed(case, traceback.format_exc()))
+            continue
+        results.append(result_of(history, case.promises, bench.rules, bench.place))
+        lost = "" if back else case.id
+    progress("done", len(plan.cases), len(plan.cases))
+
+
+def result_of(history: History, promises: tuple[str, ...], rules: tuple[Rule, ...], place: Path | None) -> Result:
+    """Store, then judge: a bug in a check costs no history."""
+    path = str(store.save_history(place, history)) if place else ""
+    return Result(history.header.case, promises, judge(history, rules, promises), history, path)
+
+
+async def run_case(case: Case, bench: Bench) -> tuple[History, bool]:
+    """The history of one case, and whether the target answered a look afterwards."""
+    recorder = Recorder(bench.limits)
+    stage = stage_of(bench, recorder)
+    seen: list[Session] = []
+    healthy = await _look(BEFORE, stage, bench, seen)
+    if healthy:
+        seen += case.scenario.script.sessions
+        await play(case.scenario.script, stage)
+        healthy = await _look(AGAIN, stage, bench, seen)
+    header = header_of(bench, case.id, case.scenario.id, Script(tuple(seen)), case.promises)
+    return recorder.seal(replace(header, seed=case.seed, by_hand=case.scenario.by_hand)), healthy
+
+
+async def _look(name: str, stage: Stage, bench: Bench, seen: list[Session]) -> bool:
+    """Look until one look is served as the probe's was, at most three times."""
+    control = bench.target.control
+    for number in range(1, TRIES + 1):
+        reading = (Read(items=1, budget="recover_ms"),) if control.items else ()
+        session = Session(f"{name}{number}", LOOK, (Ask(budget="recover_ms"), *reading))
+        seen.append(session)
+        await play(Script((session,)), stage)
+        history = stage.recorder.seal(header_of(bench, "", "", Script(tuple(seen)), ()))
+        if standing.served_as(history, control, session.id):
+            return True
+    return False
+
+
+def stage_of(bench: Bench, recorder: Recorder) -> Stage:
+    target = bench.target
+
+    def decoder(opened: Opened, role: str) -> Decoder | None:
+        driver = bench.choose(opened)
+        return driver.decoder(target.profile, target.seq(role), bench.limits) if driver else None
+
+    return Stage(bench.transport, decoder, _requests(target), bench.budgets, bench.limits, recorder)
+
+
+def _requests(target: Capabilities) -> dict[str, Request]:
+    return {LOOK: target.look, **{name: role.request for name, role in target.roles.items()}}
+
+
+def header_of(bench: Bench, case: str, scenario: str, script: Script, promises: tuple[str, ...]) -> Header:
+    """What a judge must know of this target. Secrets are gone before anything is written."""
+    target = bench.target
+    declared: dict[str, str | int | bool] = {
+        "profile.terminal": target.profile.terminal,
+        "profile.error_channel": target.profile.error_channel,
+        "profile.items": target.profile.items,
+        "binding.declared": target.declared_binding,
+    }
+    for role in target.roles.values():
+        declared |= {f"{role.name}.{name}": value for name, value in role.attributes.items()}
+    return Header(
+        case=case,
+        scenario=scenario,
+        binding=target.binding,
+        profile=target.profile.name,
+        script=script,
+        promises=promises,
+        declared=declared,
+        budgets=dict(bench.budgets),
+        requests={role: redacted(request) for role, request in _requests(target).items()},
+        started=bench.started,
+        tool=bench.tool,
+    )

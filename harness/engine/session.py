@@ -1,0 +1,247 @@
+"""Play a script: open its sessions, do their acts, record what is seen. Never judges.
+
+A target's misbehaviour is an event. An exception that leaves this module is our own error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from streamspec.harness.core.event import Closed, Completed, Did, Ended, Event, Expired, Failed, Item, Lagged, Opened, Refused
+from streamspec.harness.core.ports import Body, Decoder, Exchange
+from streamspec.harness.core.script import Ask, Await, Cancel, Read
+from streamspec.harness.engine.clock import now_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+    from streamspec.harness.core.limits import Limits
+    from streamspec.harness.core.ports import Request, Transport
+    from streamspec.harness.core.script import Script, Session
+    from streamspec.harness.engine.recorder import Recorder
+
+LAG_TICK_MS = 20.0
+LAG_LEAST_MS = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What every session of a case shares. `requests` are by role; `decoder(opened, role)` chooses who reads a body,
+    None for one that nobody can read."""
+
+    transport: Transport
+    decoder: Callable[[Opened, str], Decoder | None]
+    requests: Mapping[str, Request]
+    budgets: Mapping[str, float]
+    limits: Limits
+    recorder: Recorder
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How many acts each session has done; `moved` wakes those who wait for it."""
+
+    done: dict[str, int] = field(default_factory=dict)
+    over: set[str] = field(default_factory=set)
+    moved: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def step(self, session: str, *, over: bool = False) -> None:
+        async with self.moved:
+            if over:
+                self.over.add(session)
+            else:
+                self.done[session] = self.done.get(session, 0) + 1
+            self.moved.notify_all()
+
+    async def wait(self, act: Await) -> bool:
+        """False when the other session is over without having come so far."""
+        async with self.moved:
+            await self.moved.wait_for(lambda: act.session in self.over or self.done.get(act.session, 0) >= act.acts)
+        return self.done.get(act.session, 0) >= act.acts
+
+
+async def play(script: Script, stage: Stage) -> None:
+    """Run every session of the script; a session with `beside` runs together with the one before it."""
+    watch = asyncio.create_task(_watch_lag(stage.recorder))
+    progress = _Progress()
+    try:
+        for together in _groups(script.sessions):
+            async with asyncio.TaskGroup() as group:
+                for session in together:
+                    group.create_task(_run(session, stage, progress))
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+
+def _groups(sessions: Sequence[Session]) -> list[list[Session]]:
+    groups: list[list[Session]] = []
+    for session in sessions:
+        if session.beside and groups:
+            groups[-1].append(session)
+        else:
+            groups.append([session])
+    return groups
+
+
+async def _watch_lag(recorder: Recorder) -> None:
+    """Record each stall of our own loop: timing near it is no evidence (standing condition 5)."""
+    while True:
+        began = now_ns()
+        await asyncio.sleep(LAG_TICK_MS / 1e3)
+        late_ms = (now_ns() - began) / 1e6 - LAG_TICK_MS
+        if late_ms >= LAG_LEAST_MS:
+            recorder.add("", Lagged(round(late_ms, 1)), "harness")
+
+
+async def _run(session: Session, stage: Stage, progress: _Progress) -> None:
+    """Do the acts in order. A session whose request was not answered, or whose partner never came, does no more."""
+    stream = _Stream(session, stage)
+    try:
+        for act in session.acts:
+            if isinstance(act, Await):
+                go_on = await _within(progress.wait(act), stage.budgets["await_ms"]) is True
+            else:
+                go_on = await stream.do(act)
+            if not go_on:
+                break
+            await progress.step(session.id)
+    finally:
+        await stream.close()
+        await progress.step(session.id, over=True)
+
+
+async def _within(waiting: Coroutine[None, None, bool], budget_ms: float) -> bool | None:
+    """Await within a budget; None when it ran out."""
+    try:
+        async with asyncio.timeout(budget_ms / 1e3):
+            return await waiting
+    except TimeoutError:
+        return None
+
+
+class _Stream:
+    """One open stream: what was received, and how far its reader has read."""
+
+    def __init__(self, session: Session, stage: Stage) -> None:
+        self._session = session
+        self._stage = stage
+        self._exchange: Exchange | None = None
+        self._decoder: Decoder | None = None
+        self._items = 0
+        self._read = 0
+        self._bytes = 0
+        self._answered = False
+        self._ended = False
+        self._terminal = False
+        self._gone = False
+
+    async def do(self, act: Ask | Read | Cancel) -> bool:
+        """Do one act; False when the request was not answered."""
+        match act:
+            case Ask():
+                await self._ask(act)
+            case Read():
+                await self._read_on(act)
+            case Cancel(how):
+                await self._cancel(how)
+        return self._answered
+
+    async def close(self) -> None:
+        """Our own orderly end, when the stream is still open."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            return
+        if not self._gone:
+            self._note(Did("close"))
+            self._note(Closed("ours"))
+        await exchange.close()
+
+    def _note(self, event: Event) -> None:
+        self._stage.recorder.add(self._session.id, event)
+
+    async def _ask(self, act: Ask) -> None:
+        stage, role = self._stage, self._session.role
+        self._note(Did("ask:malformed" if act.malformed else "ask"))
+        request = replace(stage.requests[role], malformed=act.malformed)
+        self._exchange = await stage.transport.open(request, stage.limits, stage.budgets["connect_ms"])
+        if not await _within(self._until_answered(), stage.budgets[act.budget]):
+            self._note(Expired(act.budget, stage.budgets[act.budget]))
+
+    async def _until_answered(self) -> bool:
+        while not (self._answered or self._gone):
+            await self._receive()
+        return True
+
+    async def _read_on(self, act: Read) -> None:
+        """Read as the act says. To the end means: past a terminal, and past the end of the message for a bounded
+        linger, or what must not follow is never seen."""
+        goal = self._read + act.items if act.items else None
+        start_bytes = self._bytes
+        deadline_ns = now_ns() + int(self._stage.budgets[act.budget] * 1e6)
+        budget = act.budget
+        while not self._gone:
+            if goal is not None and (self._items >= goal or self._ended):
+                break
+            if act.bytes and self._bytes - start_bytes >= act.bytes:
+                self._note(Did("enough"))
+                break
+            if goal is None and (self._ended or self._terminal):
+                tail = "linger_ms" if self._ended else "terminal_ms"
+                if budget != tail:
+                    deadline_ns, budget = now_ns() + int(self._stage.budgets[tail] * 1e6), tail
+            left_ms = (deadline_ns - now_ns()) / 1e6
+            if left_ms <= 0 or not await _within(self._receive(), left_ms):
+                if not self._ended:
+                    self._note(Expired(budget, self._stage.budgets[budget]))
+                break
+        self._read = self._items if goal is None else min(self._items, goal)
+
+    async def _cancel(self, how: str) -> None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is None or self._gone:
+            return
+        self._note(Did(f"cancel:{how}"))
+        if how == "rst":
+            exchange.abort()
+        await exchange.close()
+        self._note(Closed("ours"))
+
+    async def _receive(self) -> bool:
+        """One batch of what the transport saw, recorded in order."""
+        if self._exchange is None:
+            self._gone = True
+            return True
+        batch = await self._exchange.receive()
+        if not batch:
+            self._gone = True
+        for entry in batch:
+            if isinstance(entry, Body):
+                self._bytes += len(entry.data)
+                self._take(self._decoder.feed(entry.data) if self._decoder else [])
+                continue
+            if isinstance(entry, Ended | Closed) and self._decoder:
+                decoder, self._decoder = self._decoder, None
+                self._take(decoder.end())
+            self._take([entry])
+        return True
+
+    def _take(self, events: Sequence[Event]) -> None:
+        for event in events:
+            match event:
+                case Opened():
+                    self._answered = True
+                    self._decoder = self._stage.decoder(event, self._session.role)
+                case Item():
+                    self._items += 1
+                case Completed() | Failed():
+                    self._terminal = True
+                case Ended():
+                    self._ended = True
+                case Closed() | Refused():
+                    self._gone = True
+                case _:
+                    pass
+            self._note(event)

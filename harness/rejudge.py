@@ -1,0 +1,64 @@
+"""Judge stored histories again: a bug report is one file, and a changed rule re-judges old runs. No traffic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from streamspec.harness import config
+from streamspec.harness.assembly import all_rules
+from streamspec.harness.core.errors import UsageError
+from streamspec.harness.core.judge import Outcome, Verdict, judge
+from streamspec.harness.core.run import About, Result, Run
+from streamspec.harness.engine import store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamspec.harness.core.history import History
+    from streamspec.harness.core.rule import Rule
+
+
+def rejudge(path: Path, prefixes: tuple[str, ...], *, strict: bool) -> Run:
+    """A run's directory or one history's file. Raises `UsageError` when it is neither."""
+    rules = all_rules()
+    if path.is_dir():
+        return _run(path, prefixes, rules, strict=strict)
+    if not path.is_file():
+        raise UsageError(f"{path}: no stored run and no history")
+    history = store.load_history(path)
+    header = history.header
+    look = header.requests.get("look")
+    about = About(
+        target=look.url if look else "",
+        binding=header.binding,
+        binding_reason="as stored",
+        profile=header.profile,
+        roles=tuple((role, request.url) for role, request in header.requests.items() if role != "look"),
+        seed=header.seed,
+        tool=header.tool,
+        started=header.started,
+        strict=strict,
+    )
+    result = _result(history, header.promises, rules, str(path))
+    return Run(about, config.selected(rules, prefixes), (result,), (), 0.0)
+
+
+def _run(place: Path, prefixes: tuple[str, ...], rules: tuple[Rule, ...], *, strict: bool) -> Run:
+    stored = store.load_run(place)
+    results: list[Result] = []
+    for case in stored.cases:
+        if case.file:
+            path = place / case.file
+            results.append(_result(store.load_history(path), case.promises, rules, str(path)))
+        else:
+            outcome = Outcome.ERROR if case.note == "our error" else Outcome.INCONCLUSIVE
+            verdicts = tuple(Verdict(rule, outcome, reason=case.note) for rule in case.promises)
+            results.append(Result(case.case, case.promises, verdicts, note=case.note))
+    chosen = config.selected([rule for rule in rules if prefixes or rule.id in stored.rules], prefixes)
+    about = replace(stored.about, strict=strict, place=str(place))
+    return Run(about, chosen, tuple(results), stored.skips, stored.duration_s, stored.stopped, stored.problem)
+
+
+def _result(history: History, promises: tuple[str, ...], rules: tuple[Rule, ...], path: str) -> Result:
+    return Result(history.header.case, promises, judge(history, rules, promises), history, path)

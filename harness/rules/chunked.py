@@ -1,0 +1,64 @@
+"""CJ: the chunked transfer coding under every HTTP/1.1 binding (RFC 9112 §7.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core import standing
+from streamspec.harness.core.event import Deviation, Item, Opened
+from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, item, told, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamspec.harness.core.history import History
+
+_CHUNKED: Final = (("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked"))
+_CUT: Final = "chunk.no-last"
+
+
+def chunks_are_well_formed(h: History) -> Iterator[Finding]:
+    """A body cut before its last chunk is how an honest server shows a failure: only a stream declared to end by
+    itself is held to its last chunk."""
+    for session in h.sessions():
+        record = standing.opened(h, session)
+        if not record or not isinstance(record.event, Opened):
+            yield unknown(standing.not_opened(h, session))
+            continue
+        bad = [
+            (r, r.event)
+            for r in standing.theirs(h, Deviation, session)
+            if isinstance(r.event, Deviation)
+            and r.event.code.startswith("chunk.")
+            and (r.event.code != _CUT or h.role(session) == "finite")
+        ]
+        if bad:
+            first = bad[0][1]
+            got = f"{first.sentence}{f': {first.detail}' if first.detail else ''} (octet {first.offset} {first.place})"
+            yield broken([r for r, _ in bad[:3]], expected="chunk framing as in RFC 9112 §7.1", got=got)
+        elif (record.event.header("transfer-encoding") or "").lower() != "chunked":
+            yield unknown("the body was not chunked")
+        elif first_item := h.first(Item, session):
+            yield held(record, first_item, standing.whole(h, session))
+        else:
+            yield unknown("no item came while we looked")
+
+
+CJ_02 = Rule(
+    id="CJ-02",
+    level=Level.MUST,
+    sentence="Chunk framing obeys its grammar: size, extensions, line ends, last chunk.",
+    source="RFC 9112 §7.1",
+    why="Clients and proxies read different octets out of the same answer, or none.",
+    check=chunks_are_well_formed,
+    good=(
+        written(*told("look", ASK, head(*_CHUNKED), item(0), ENDED, EOF)),
+        # cut in the middle: a failure that shows itself
+        written(*told("look", ASK, head(*_CHUNKED), item(0), Deviation(_CUT, 80), EOF)),
+    ),
+    bad=(
+        written(*told("look", ASK, head(*_CHUNKED), Deviation("chunk.size", 80, "0x1f"), *CLOSE)),
+        written(*told("finite", ASK, head(*_CHUNKED), item(0), Deviation(_CUT, 80), EOF)),
+    ),
+)

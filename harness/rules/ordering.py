@@ -1,0 +1,150 @@
+"""OI: items arrive in order, once, unaltered, none lost.
+
+Order and loss are read from the field that the target declared as counting (`seq`), never from equal payloads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core import standing
+from streamspec.harness.core.event import Elided, Item, Record
+from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamspec.harness.core.history import History
+
+_COUNTING: Final = ("finite", "endless")
+_SHOWN: Final = 5
+
+
+def _numbered(h: History, session: str) -> tuple[tuple[Record, int], ...]:
+    """Items with their sequence numbers; items without one show nothing about order."""
+    found = ((r, r.event.seq) for r in standing.items(h, session) if isinstance(r.event, Item))
+    return tuple((record, seq) for record, seq in found if seq is not None)
+
+
+def _first_seen(numbered: tuple[tuple[Record, int], ...]) -> Iterator[tuple[Record, int]]:
+    """Repeats are OI-03's; order is that of first arrivals."""
+    seen: set[int] = set()
+    for record, seq in numbered:
+        if seq not in seen:
+            seen.add(seq)
+            yield record, seq
+
+
+def in_send_order(h: History) -> Iterator[Finding]:
+    for session in h.sessions(*_COUNTING):
+        arrivals = tuple(_first_seen(_numbered(h, session)))
+        if len(arrivals) < 2:
+            yield unknown(standing.not_opened(h, session) or "fewer than two items carried a sequence number")
+            continue
+        pairs = zip(arrivals, arrivals[1:], strict=False)
+        late = next(((a, b) for a, b in pairs if b[1] < a[1]), None)
+        if late:
+            (first, ahead), (second, behind) = late
+            yield broken(first, second, expected=f"{behind} before {ahead}", got=f"{ahead}, then {behind}")
+        else:
+            yield held(arrivals[0][0], arrivals[-1][0])
+
+
+OI_01 = Rule(
+    id="OI-01",
+    level=Level.MUST,
+    sentence="Items arrive in the order in which they were sent.",
+    source="seed 000; seed 002; gRPC core concepts 'message ordering'",
+    why="Consumers apply items as they come: a swapped pair is a wrong state that nobody notices.",
+    needs=("wire", "seq"),
+    check=in_send_order,
+    good=(
+        written(*told("finite", ASK, head(), item(0, 1), item(1, 2), item(2, 3), ENDED, EOF)),
+        # a repeat is OI-03's finding, a gap OI-02's: neither is disorder
+        written(*told("endless", ASK, head(), item(0, 1), item(1, 2), item(2, 1), item(3, 5), *CLOSE)),
+    ),
+    bad=(written(*told("finite", ASK, head(), item(0, 1), item(1, 3), item(2, 2), ENDED, EOF)),),
+)
+
+
+def nothing_lost(h: History) -> Iterator[Finding]:
+    for session in h.sessions("finite"):
+        due = h.declared("finite", "items")
+        numbered = _numbered(h, session)
+        numbers = {seq for _, seq in numbered}
+        end = standing.whole(h, session)
+        if not isinstance(due, int):
+            continue
+        if not end or not standing.seen_whole(h, session):
+            yield unknown(standing.not_opened(h, session) or "finite was not seen whole")
+        elif len(numbers) > due or len(numbered) < len(standing.items(h, session)):
+            yield unknown("the items that came do not fit what was declared of finite", end)
+        elif len(numbers) < due:
+            gaps = _gaps(numbers, due)
+            yield broken(end, expected=f"{due} items", got=f"{len(numbers)}; missing {gaps}")
+        elif numbered:
+            yield held(numbered[0][0], numbered[-1][0], end)
+
+
+def _gaps(numbers: set[int], due: int) -> str:
+    """The first missing numbers, in words; the count starts where the stream starts (at 0, 1, …)."""
+    start = min(numbers, default=1)
+    missing = [n for n in range(start, start + due) if n not in numbers]
+    more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    return ", ".join(str(n) for n in missing[:_SHOWN]) + more
+
+
+_LOST_BY_RESET: Final = told("finite", ASK, head(), item(0), RESET)
+_ELIDED: Final = told("finite", ASK, head(), item(0), Elided("Item", 2, 14), ENDED, EOF)
+
+OI_02 = Rule(
+    id="OI-02",
+    level=Level.MUST,
+    sentence="On completion the received count equals the sent count: nothing is lost.",
+    source="seed 003 (counts of stream-end)",
+    why="A dropped item in a stream that ends well is loss that no consumer can see.",
+    needs=("role:finite.items", "seq"),
+    after=("LC-14", "SSE-24"),
+    check=nothing_lost,
+    good=(
+        written(*told("finite", ASK, head(), item(0), item(1), item(2), ENDED, EOF), declared={"finite.items": 3}),
+        # counting from 0 is counting
+        written(*told("finite", ASK, head(), item(0, 0), item(1, 1), ENDED, EOF), declared={"finite.items": 2}),
+        # a reset may have destroyed delivered octets; an elided span was not seen
+        written(*_LOST_BY_RESET, declared={"finite.items": 3}),
+        written(*_ELIDED, declared={"finite.items": 3}),
+    ),
+    bad=(
+        written(*told("finite", ASK, head(), item(0, 1), item(1, 3), ENDED, EOF), declared={"finite.items": 3}),
+        written(*told("finite", ASK, head(), item(0, 1), item(1, 2), ENDED, EOF), declared={"finite.items": 3}),
+    ),
+)
+
+
+def no_repeats(h: History) -> Iterator[Finding]:
+    for session in h.sessions(*_COUNTING):
+        numbered = _numbered(h, session)
+        if len(numbered) < 2:
+            yield unknown(standing.not_opened(h, session) or "fewer than two items carried a sequence number")
+            continue
+        seen: dict[int, Record] = {}
+        twice = next(((seen[seq], r, seq) for r, seq in numbered if seen.setdefault(seq, r) is not r), None)
+        if twice:
+            yield broken(twice[0], twice[1], expected=f"item {twice[2]} once", got=f"item {twice[2]} again")
+        else:
+            yield held(numbered[0][0], numbered[-1][0])
+
+
+OI_03 = Rule(
+    id="OI-03",
+    level=Level.MUST,
+    sentence="No item arrives twice without a resume.",
+    source="seed 000",
+    why="A repeated item is counted, charged or shown twice.",
+    needs=("wire", "seq"),
+    check=no_repeats,
+    good=(written(*told("finite", ASK, head(), item(0), item(1), item(2), ENDED, EOF)),),
+    bad=(written(*told("finite", ASK, head(), item(0, 1), item(1, 2), item(2, 1), ENDED, EOF)),),
+)
+

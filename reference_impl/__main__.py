@@ -1,0 +1,28 @@
+"""`python -m streamspec.reference_impl`: the command line of the reference server.
+
+Never here: anything but arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from streamspec.reference_impl.server import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m streamspec.reference_impl",
+        description="Serve the reference streams, and every broken variant under /broken/NAME/.",
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
+    parser.add_argument(
+        "--until-stdin-closes", action="store_true", help="end with the parent that holds stdin"
+    )
+    arguments = parser.parse_args()
+    run(arguments.host, arguments.port, until_stdin_closes=arguments.until_stdin_closes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""A chunk size that is no hexadecimal number.
+
+Never here: a second defect.
+"""
+
+from __future__ import annotations
+
+from streamspec.reference_impl.bindings import rawhttp, sse
+from streamspec.reference_impl.seams import Seams, Wire
+from streamspec.reference_impl.variant import Variant
+
+HEADERS = (*sse.HEADERS, ("transfer-encoding", "chunked"), ("connection", "close"))
+
+# In the last chunk, where every item and the terminal have been delivered: whether a reader takes it for the
+# end or for garbage, it has lost nothing.
+VARIANT = Variant(
+    name="bad-chunks",
+    sentence="The last chunk's size is written 0x0.",
+    where="wire",
+    kills="CJ-02",
+    because=("chunk",),
+    seams=Seams(wire=Wire(head=rawhttp.head(200, *HEADERS), frame=rawhttp.chunk, last=b"0x0\r\n\r\n")),
+)

@@ -1,0 +1,28 @@
+"""Two terminals on one stream.
+
+Never here: a second defect.
+"""
+
+from __future__ import annotations
+
+from streamspec.reference_impl.frame import Completed, Frame
+from streamspec.reference_impl.seams import Rewrite, Seams
+from streamspec.reference_impl.variant import Variant
+
+
+def _rewrite() -> Rewrite:
+    def rewrite(frame: Frame) -> tuple[Frame, ...]:
+        return (frame, frame) if isinstance(frame, Completed) else (frame,)
+
+    return rewrite
+
+
+VARIANT = Variant(
+    name="ends-twice",
+    sentence="A stream that completes says so twice.",
+    where="app",
+    kills="LC-01",
+    because=("terminal", "2"),
+    also={"LC-02": "the second terminal follows the first"},
+    seams=Seams(rewrite=_rewrite),
+)

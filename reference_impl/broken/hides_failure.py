@@ -1,0 +1,33 @@
+"""A failure that looks like success.
+
+Never here: a second defect.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streamspec.reference_impl.seams import Seams
+from streamspec.reference_impl.variant import Variant
+
+if TYPE_CHECKING:
+    from streamspec.reference_impl.frame import Item
+    from streamspec.reference_impl.stream.aio import Stream
+
+
+def _complete_anyway(stream: Stream[Item], raised: Exception) -> None:
+    stream.complete()
+
+
+VARIANT = Variant(
+    name="hides-failure",
+    sentence="A handler's exception ends the stream as a normal completion.",
+    where="app",
+    kills="LC-07",
+    because=("complet",),
+    also={
+        "ER-01": "there is no error terminal that could carry a code",
+        "ER-04": "the items arrive, but no error follows them",
+    },
+    seams=Seams(on_exception=_complete_anyway),
+)

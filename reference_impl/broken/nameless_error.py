@@ -1,0 +1,27 @@
+"""An error that no program can tell from another.
+
+Never here: a second defect.
+"""
+
+from __future__ import annotations
+
+from streamspec.reference_impl.bindings import sse
+from streamspec.reference_impl.frame import Failed, Frame
+from streamspec.reference_impl.seams import Seams
+from streamspec.reference_impl.variant import Variant
+
+
+def _encode(frame: Frame) -> bytes:
+    if isinstance(frame, Failed):
+        return sse.event(sse.to_json({"message": frame.message}), name="error")
+    return sse.encode(frame)
+
+
+VARIANT = Variant(
+    name="nameless-error",
+    sentence="The error terminal has a message and no code.",
+    where="app",
+    kills="ER-01",
+    because=("code",),
+    seams=Seams(encode=_encode),
+)

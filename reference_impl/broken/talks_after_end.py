@@ -1,0 +1,34 @@
+"""An item after the terminal.
+
+Never here: a second defect.
+"""
+
+from __future__ import annotations
+
+from streamspec.reference_impl.frame import Completed, Frame, Item
+from streamspec.reference_impl.seams import Rewrite, Seams
+from streamspec.reference_impl.variant import Variant
+
+
+def _rewrite() -> Rewrite:
+    latest = 0
+
+    def rewrite(frame: Frame) -> tuple[Frame, ...]:
+        nonlocal latest
+        if isinstance(frame, Item):
+            latest = frame.n
+        # It counts on, so that order and uniqueness stay as they were.
+        return (frame, Item(latest + 1, "too late")) if isinstance(frame, Completed) else (frame,)
+
+    return rewrite
+
+
+VARIANT = Variant(
+    name="talks-after-end",
+    sentence="One more item follows the completion.",
+    where="app",
+    kills="LC-02",
+    because=("after", "terminal"),
+    also={"OI-02": "one item more than was asked for arrives, if those after the end are counted"},
+    seams=Seams(rewrite=_rewrite),
+)

@@ -1,0 +1,20 @@
+"""UTF-8 under another name.
+
+Never here: a second defect.
+"""
+
+from __future__ import annotations
+
+from streamspec.reference_impl.seams import Seams
+from streamspec.reference_impl.variant import Variant
+
+VARIANT = Variant(
+    name="wrong-charset",
+    sentence="The response calls its UTF-8 iso-8859-1.",
+    where="app",
+    kills="SSE-01",
+    because=("charset", "iso-8859-1"),
+    seams=Seams(
+        headers=(("content-type", "text/event-stream; charset=iso-8859-1"), ("cache-control", "no-store"))
+    ),
+)

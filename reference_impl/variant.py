@@ -1,0 +1,31 @@
+"""`Variant`: one deliberate defect of the reference, with the rule that must catch it.
+
+Never here: the defects, or any knowledge of how rules are judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streamspec.reference_impl.seams import Seams
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Served under `/broken/NAME/` with all the roles, and good but for what `sentence` says.
+
+    `kills` is the rule that must fail, with the words of `because` in its finding; `also` says of every other
+    rule that may fail why it may. `where` is the layer that the defect replaces.
+    """
+
+    name: str
+    sentence: str
+    where: Literal["stream", "app", "wire"]
+    kills: str
+    because: tuple[str, ...]
+    seams: Seams
+    also: Mapping[str, str] = field(default_factory=dict)

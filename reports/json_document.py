@@ -1,0 +1,217 @@
+"""The report for machines: one JSON document, its schema made from the same types.
+
+`schema_version` is semantic: new optional fields raise its minor number. Nothing here is rendered from other text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from streamspec.harness.core.explain import Explanation, explain, printable
+from streamspec.harness.core.ports import Renderer, Style
+from streamspec.harness.core.run import Line, Run, counts, exit_code, lines
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.judge import Verdict
+    from streamspec.harness.core.run import Result
+
+SCHEMA_VERSION: Final = "1.0"
+OutcomeName = Literal["FAIL", "ERROR", "WARN", "INCONCLUSIVE", "PASS", "SKIP"]
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    binding: str
+    binding_reason: str
+    profile: str
+    roles: dict[str, str]
+    serial: bool
+
+
+class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule over all its cases. `missing` is for SKIP, `reason` for INCONCLUSIVE and ERROR."""
+
+    id: str
+    level: Literal["MUST", "SHOULD"]
+    sentence: str
+    source: str
+    outcome: OutcomeName
+    reason: str
+    missing: list[str]
+    cases: list[str]
+
+
+class CaseVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    rule: str
+    outcome: OutcomeName
+    reason: str
+    evidence: list[int]
+
+
+class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One case: its promises, its verdicts, its stored history. `note` says why it did not run."""
+
+    id: str
+    promises: list[str]
+    verdicts: list[CaseVerdict]
+    history: str
+    note: str
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    index: int
+    marked: bool
+    t_ms: float
+    session: str
+    text: str
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    expected: str
+    got: str
+    records: list[Shown]
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A FAIL, WARN or ERROR told in full."""
+
+    rule: str
+    level: Literal["MUST", "SHOULD"]
+    outcome: OutcomeName
+    case: str
+    sentence: str
+    source: str
+    why: str
+    reason: str
+    sent: list[str]
+    findings: list[Finding]
+    more_findings: int
+    reproduce: list[str]
+    history: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The document of one run. `complete` is false when a signal stopped it or nothing could be judged; everything in it is true all the same."""
+
+    schema_version: str
+    tool: str
+    started: str
+    duration_s: float
+    seed: int
+    calibration: float
+    complete: bool
+    stopped: str
+    problem: str
+    exit_code: int
+    target: Target
+    counts: dict[OutcomeName, int]
+    rules: list[RuleOutcome]
+    failures: list[Failure]
+    cases: list[CaseResult]
+    stored: str
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a report."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Report)}
+
+
+def report(run: Run) -> Report:
+    about, found = run.about, lines(run)
+    failures = [
+        _failure(explain(line.rule, verdict, result.history, result.case, result.place))
+        for line in found
+        if line.outcome.value in {"FAIL", "ERROR", "WARN"}
+        for result, verdict in line.told
+    ]
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        tool=about.tool,
+        started=about.started,
+        duration_s=round(run.duration_s, 3),
+        seed=about.seed,
+        calibration=about.calibration,
+        complete=not (run.stopped or run.problem),
+        stopped=run.stopped,
+        problem=printable(run.problem),
+        exit_code=exit_code(run),
+        target=Target(
+            url=printable(about.target),
+            binding=about.binding,
+            binding_reason=printable(about.binding_reason),
+            profile=about.profile,
+            roles={name: printable(path) for name, path in about.roles},
+            serial=about.serial,
+        ),
+        counts={outcome.value: n for outcome, n in counts(run).items()},
+        rules=[_rule(line) for line in found],
+        failures=failures,
+        cases=[_case(result) for result in run.results],
+        stored=about.place,
+    )
+
+
+def _rule(line: Line) -> RuleOutcome:
+    return RuleOutcome(
+        id=line.rule.id,
+        level=line.rule.level.value,
+        sentence=line.rule.sentence,
+        source=line.rule.source,
+        outcome=line.outcome.value,
+        reason="; ".join(dict.fromkeys(printable(v.reason) for _, v in line.told if v.reason)),
+        missing=list(line.missing),
+        cases=[result.case for result, _ in line.told],
+    )
+
+
+def _failure(told: Explanation) -> Failure:
+    return Failure(
+        rule=told.rule,
+        level=told.level,  # type: ignore[arg-type]  # Explanation holds the level's value as plain text
+        outcome=told.outcome,  # type: ignore[arg-type]  # likewise
+        case=told.case,
+        sentence=told.sentence,
+        source=told.source,
+        why=told.why,
+        reason=printable(told.reason),
+        sent=list(told.sent),
+        findings=[
+            Finding(
+                expected=f.expected,
+                got=f.got,
+                records=[
+                    Shown(index=s.index, marked=s.marked, t_ms=s.t_ms, session=s.session, text=s.text) for s in f.shown
+                ],
+            )
+            for f in told.findings
+        ],
+        more_findings=told.more,
+        reproduce=list(told.reproduce),
+        history=told.history,
+    )
+
+
+def _case(result: Result) -> CaseResult:
+    return CaseResult(
+        id=result.case,
+        promises=list(result.promises),
+        verdicts=[_verdict(verdict) for verdict in result.verdicts],
+        history=result.place,
+        note=printable(result.note),
+    )
+
+
+def _verdict(verdict: Verdict) -> CaseVerdict:
+    evidence = sorted({index for finding in verdict.findings for index in finding.evidence})
+    return CaseVerdict(
+        rule=verdict.rule, outcome=verdict.outcome.value, reason=printable(verdict.reason), evidence=evidence[:100]
+    )
+
+
+def render(run: Run, style: Style) -> str:  # noqa: ARG001 -- a renderer's shape
+    return msgspec.json.format(msgspec.json.encode(report(run)), indent=2).decode() + "\n"
+
+
+JSON = Renderer("json", "for machines, with a published schema", render)

@@ -1,0 +1,85 @@
+"""What the roles of an unmodified server are asked: one scenario a question."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streamspec.harness.core.case import Scenario
+from streamspec.harness.core.script import Ask, Await, Cancel, Read, Script, Session
+
+_ITEM: Final = Read(items=1, budget="item_ms")
+_ROUNDS: Final = (1, 2, 3)  # a late budget counts only three times out of three
+
+FINITE = Scenario(
+    id="conformance/finite",
+    sentence="read a finite stream to its end",
+    script=Script((Session("finite-1", "finite", (Ask(), Read(items=0, budget="finite_ms"))),)),
+    promises=("LC-01", "LC-02", "LC-14", "OI-01", "OI-02", "OI-03", "SSE-03", "SSE-04", "SSE-13", "SSE-24"),
+)
+
+FAILING = Scenario(
+    id="conformance/failing",
+    sentence="read a stream that fails after it began, three times",
+    script=Script(
+        tuple(Session(f"failing-{n}", "failing", (Ask(), Read(items=0, budget="failing_ms"))) for n in _ROUNDS)
+    ),
+    promises=("ER-01", "ER-04", "ER-10", "LC-07"),
+    order=1,
+)
+
+PROMPT = Scenario(
+    id="conformance/prompt",
+    sentence="time two items that are produced apart, three times",
+    script=Script(
+        tuple(
+            Session(f"prompt-{n}", "prompt", (Ask(), _ITEM, Read(items=1, budget="item_ms"))) for n in _ROUNDS
+        )
+    ),
+    promises=("SSE-08",),
+    order=1,
+)
+
+ENDLESS = Scenario(
+    id="conformance/endless",
+    sentence="read a hundred items, or two seconds, of an endless stream",
+    script=Script((Session("endless-1", "endless", (Ask(), Read(items=100, budget="look_ms"))),)),
+    promises=("OI-01", "OI-03"),
+    order=1,
+)
+
+SIBLINGS = Scenario(
+    id="conformance/siblings",
+    sentence="open two endless streams, leave one abruptly, read on in the other, three times",
+    script=Script(
+        tuple(
+            session
+            for n in _ROUNDS
+            for session in (
+                Session(
+                    f"endless-stays-{n}",
+                    "endless",
+                    (Ask(), _ITEM, Await(f"endless-leaves-{n}", 4), Read(items=0, budget="sibling_ms"), _ITEM),
+                ),
+                Session(
+                    f"endless-leaves-{n}",
+                    "endless",
+                    (Await(f"endless-stays-{n}", 2), Ask(), _ITEM, Cancel("rst")),
+                    beside=f"endless-stays-{n}",
+                ),
+            )
+        )
+    ),
+    promises=("CN-21",),
+    needs=("concurrent",),
+    by_hand="run the command above in two terminals, stop one of them (Ctrl-C): the other must go on",
+    order=2,
+)
+
+ENDLESS_CANCEL = Scenario(
+    id="conformance/endless-cancel",
+    sentence="leave an endless stream abruptly after one item, then look again",
+    script=Script((Session("endless-1", "endless", (Ask(), _ITEM, Cancel("rst"))),)),
+    promises=("LC-16",),
+    by_hand="stop the command above (Ctrl-C) at its first event, then ask for the first URL again: it must be answered",
+    order=7,
+)
