@@ -47,8 +47,8 @@ EMBEDDED_ROLES: Final = (
     "endless.seq=$.n",
     "failing=failing?after=3",
     "failing.items_before=3",
-    "prompt=prompt?gap_ms=300",
-    "prompt.gap_ms=300",
+    "prompt=prompt?gap_ms=200",
+    "prompt.gap_ms=200",
 )
 
 
@@ -126,7 +126,10 @@ async def _run(settings: Settings, chosen: tuple[Rule, ...], progress: Callable[
             bench,
             target=target,
             choose=lambda _: probed.driver,
-            budgets={**bench.budgets, "recover_ms": max(bench.budgets["recover_ms"], 3 * target.control.head_ms)},
+            budgets={
+                **bench.budgets,
+                "recover_ms": max(bench.budgets["recover_ms"], 3 * target.control.head_ms),
+            },
         )
         about = _about(settings, target, bench, factor)
         made = _only(plan(all_scenarios(), bench.rules, target, settings.seed), chosen)

@@ -24,7 +24,9 @@ def promised_by(rule: Rule) -> tuple[str, ...]:
 
 def catalogue_text() -> str:
     rules = all_rules()
-    rows = [f"{rule.id:<7} {rule.level.value:<6} {rule.sentence}\n{'':15}needs {', '.join(rule.needs)}" for rule in rules]
+    rows = [
+        f"{rule.id:<7} {rule.level.value:<6} {rule.sentence}\n{'':15}needs {', '.join(rule.needs)}" for rule in rules
+    ]
     return "\n".join([*rows, f"{len(rules)} rules, {len(all_scenarios())} scenarios"]) + "\n"
 
 

@@ -46,11 +46,23 @@ def main() -> None:
 @click.argument("url", required=False)
 @click.option("--role", "roles", multiple=True, metavar="NAME=PATH", help="An endpoint and what it does: finite, "
     "endless, failing or prompt; NAME.ATTRIBUTE=VALUE says more (finite.items=100, finite.seq=$.n).")  # fmt: skip
-@click.option("--profile", default="", metavar="NAME|FILE", help="The dialect: plain (default), streamspec, or a TOML file.")
+@click.option(
+    "--profile",
+    default="",
+    metavar="NAME|FILE",
+    help="The dialect: plain (default), streamspec, or a TOML file.",
+)
 @click.option("--binding", default="", metavar="NAME", help="The binding, when it is not to be detected: sse.")
 @click.option("--rule", "rules", multiple=True, metavar="ID", help="Only this rule or family (LC-16, SSE); repeatable.")
 @click.option("-X", "--request", "method", default="", metavar="METHOD", help="The request's method, as with curl.")
-@click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header to send, as with curl.")
+@click.option(
+    "-H",
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="A header to send, as with curl.",
+)
 @click.option("-d", "--data", default="", metavar="TEXT|@FILE", help="A body to send (POST), as with curl.")
 @click.option("-k", "--insecure", is_flag=True, help="Do not verify the server's certificate.")
 @click.option("--cacert", default="", metavar="FILE", help="Certificates to trust (PEM).")
@@ -116,9 +128,8 @@ def explain(rule: str) -> None:
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 def serve(port: int) -> None:
     """Serve the reference and its broken variants on 127.0.0.1 until Ctrl-C."""
-    with _errors():
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(port))
+    with _errors(), contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(port))
 
 
 async def _serve(port: int) -> None:
@@ -139,11 +150,18 @@ def _settings(url: str, options: dict[str, Any]) -> Settings:
         if given:
             raise UsageError(f"--{given[0].removesuffix('s')} says something of a target, and no URL was given")
         look = Request("")
-        roles, binding, profile = assembly.EMBEDDED_ROLES, assembly.EMBEDDED_BINDING, assembly.EMBEDDED_PROFILE
+        roles, binding, profile = (
+            assembly.EMBEDDED_ROLES,
+            assembly.EMBEDDED_BINDING,
+            assembly.EMBEDDED_PROFILE,
+        )
     else:
         body = _body(words["data"])
         look = Request(
-            config.target_url(url), words["method"] or ("POST" if body else "GET"), config.headers(words["headers"]), body
+            config.target_url(url),
+            words["method"] or ("POST" if body else "GET"),
+            config.headers(words["headers"]),
+            body,
         )
         roles, binding, profile = options["roles"], options["binding"], options["profile"] or "plain"
     return assembly.Settings(

@@ -168,14 +168,14 @@ def profile_from_toml(data: bytes, place: str) -> Profile:
 def _text(table: Mapping[str, Any], key: str, place: str) -> str:
     value = table.get(key)
     if not isinstance(value, str) or not value:
-        raise UsageError(f"{place}: {key} = \"…\" is missing")
+        raise UsageError(f'{place}: {key} = "…" is missing')
     return value
 
 
 def _clause(row: Any, place: str) -> Clause:
     when, kind = (row.get("when"), row.get("is")) if isinstance(row, dict) else (None, None)
     if not isinstance(when, dict) or not when or not all(isinstance(v, str) for v in when.values()):
-        raise UsageError(f"{place}: when = {{ event = \"…\" }} is needed")
+        raise UsageError(f'{place}: when = {{ event = "…" }} is needed')
     for key in when:
         if key not in {"event", "data"} and not key.startswith("json."):
             raise UsageError(f"{place}: {key!r} is no condition (event, data, json.FIELD)")

@@ -27,7 +27,8 @@ class Progress:
     def __call__(self, what: str, done: int, total: int) -> None:
         text = f"[{done}/{total}] {what}" if total else what
         if not self._live:
-            print(f"streamspec: {text}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"streamspec: {text}\n")
+            sys.stderr.flush()
             return
         from rich.text import Text
 

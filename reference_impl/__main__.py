@@ -17,9 +17,7 @@ def main() -> None:
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
-    parser.add_argument(
-        "--until-stdin-closes", action="store_true", help="end with the parent that holds stdin"
-    )
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end with the parent that holds stdin")
     arguments = parser.parse_args()
     run(arguments.host, arguments.port, until_stdin_closes=arguments.until_stdin_closes)
 

@@ -40,9 +40,7 @@ class Switchboard(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._app = app
-        self._connections: set[Any] = (
-            server_state.connections
-        )  # uvicorn asks of its members only a shutdown()
+        self._connections: set[Any] = server_state.connections  # uvicorn asks of its members only a shutdown()
         self._make_http = functools.partial(H11Protocol, config, server_state, app_state, _loop)
         self._received = b""
         self._transport: asyncio.Transport | None = None

@@ -93,7 +93,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The document of one run. `complete` is false when a signal stopped it or nothing could be judged; everything in it is true all the same."""
+    """The document of one run. `complete` is false when a signal stopped it or nothing could be judged; what it says is
+    true all the same."""
 
     schema_version: str
     tool: str
@@ -206,7 +207,10 @@ def _case(result: Result) -> CaseResult:
 def _verdict(verdict: Verdict) -> CaseVerdict:
     evidence = sorted({index for finding in verdict.findings for index in finding.evidence})
     return CaseVerdict(
-        rule=verdict.rule, outcome=verdict.outcome.value, reason=printable(verdict.reason), evidence=evidence[:100]
+        rule=verdict.rule,
+        outcome=verdict.outcome.value,
+        reason=printable(verdict.reason),
+        evidence=evidence[:100],
     )
 
 

@@ -126,7 +126,10 @@ def _footer(run: Run, style: Style) -> Iterator[str]:
     if not found[Outcome.PASS] and worst is Outcome.PASS:
         worst = Outcome.INCONCLUSIVE
     partial = f"  (partial: stopped by {run.stopped})" if run.stopped else ""
-    yield _paint(", ".join(parts) or "no rule was judged", _COLOURS[worst], style) + f"  in {run.duration_s:.1f} s{partial}"
+    yield (
+        _paint(", ".join(parts) or "no rule was judged", _COLOURS[worst], style)
+        + f"  in {run.duration_s:.1f} s{partial}"
+    )
     if run.about.place:
         yield f"stored in {run.about.place}   (streamspec judge {run.about.place})"
     if asked := _unmet(run):

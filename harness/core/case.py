@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from streamspec.harness.core.script import Script
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streamspec.harness.core.ports import Request
     from streamspec.harness.core.profile import Profile
+    from streamspec.harness.core.script import Script
 
 Declared = str | int
 

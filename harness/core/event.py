@@ -99,7 +99,7 @@ class Meta:
 # says what it saw, a rule says what that means.
 DEVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        # head: RFC 9112 §2–§5, RFC 9110 §5
+        # head: RFC 9112 §2 to §5, RFC 9110 §5
         "head.bare-lf": "a header line ends with LF alone",
         "head.obs-fold": "a header value is folded over several lines",
         "head.no-colon": "a header line has no colon",
@@ -109,7 +109,7 @@ DEVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "head.lengths-differ": "several Content-Length values differ",
         "head.length-invalid": "Content-Length is not a plain decimal number",
         "head.coding-unknown": "the transfer coding is not one we can remove",
-        # framing: RFC 9112 §6–§8
+        # framing: RFC 9112 §6 to §8
         "chunk.size": "a chunk size is not hexadecimal digits",
         "chunk.bare-lf": "a chunk line ends with LF alone",
         "chunk.data-end": "chunk data is not followed by CRLF",
@@ -118,7 +118,7 @@ DEVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "chunk.no-last": "the connection ended inside a chunked body, before its last chunk",
         "body.short": "the connection ended before Content-Length octets came",
         "body.excess": "octets came after the end of the message, with no request pending",
-        # event stream: HTML §9.2.5–9.2.6
+        # event stream: HTML §9.2.5, §9.2.6
         "sse.utf8": "a line is not valid UTF-8",
         "sse.bom": "a byte order mark stands at the start of a line other than the first",
         "sse.unterminated": "the stream ended inside an event block that carries data",
@@ -177,7 +177,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """Something the driver did: `ask`, `ask:malformed`, `enough` (its own limit reached), `cancel:rst`, `cancel:fin`, `close`."""
+    """Something the driver did: `ask`, `ask:malformed`, `enough` (its limit), `cancel:rst`, `cancel:fin`, `close`."""
 
     act: str
 
@@ -207,7 +207,20 @@ class Elided:
 
 
 Event = (
-    Opened | Refused | Item | Completed | Failed | Heartbeat | Meta | Deviation | Ended | Closed | Did | Expired | Lagged | Elided
+    Opened
+    | Refused
+    | Item
+    | Completed
+    | Failed
+    | Heartbeat
+    | Meta
+    | Deviation
+    | Ended
+    | Closed
+    | Did
+    | Expired
+    | Lagged
+    | Elided
 )
 EVENTS: Final[Mapping[str, type[Event]]] = MappingProxyType({kind.__name__: kind for kind in get_args(Event)})
 

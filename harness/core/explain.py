@@ -140,7 +140,11 @@ def describe(event: Event) -> str:
         case Ended(framing, size):
             text = f"the message is whole ({framing}, {size} octets of body)"
         case Closed(how, detail):
-            by = {"eof": "the target closed the connection", "reset": "the connection was reset", "ours": "closed by us"}
+            by = {
+                "eof": "the target closed the connection",
+                "reset": "the connection was reset",
+                "ours": "closed by us",
+            }
             text = by[how] + (f" ({detail})" if detail else "")
         case Did(act):
             text = f"we did: {act}"

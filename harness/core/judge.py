@@ -45,9 +45,7 @@ def judge(history: History, rules: Iterable[Rule], promises: Sequence[str]) -> t
     """Judge one history. Rules whose `on` does not name its binding are passed over."""
     selected = [rule for rule in rules if not rule.on or history.header.binding in rule.on]
     found = {rule.id: _findings(rule, history) for rule in selected}
-    failed = {
-        rule_id for rule_id, result in found.items() if isinstance(result, tuple) and _having("broken", result)
-    }
+    failed = {rule_id for rule_id, result in found.items() if isinstance(result, tuple) and _having("broken", result)}
     verdicts = (_verdict(rule, found[rule.id], rule.id in promises, failed) for rule in selected)
     return tuple(verdict for verdict in verdicts if verdict is not None)
 

@@ -47,7 +47,7 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "recover_ms": 5_000,  # served again after a disturbance (LC-16)
         "linger_ms": 50,  # what follows the end of a message
         "terminal_ms": 1_000,  # from an in-band terminal to the end of its message
-        "sibling_ms": 300,  # watching a sibling after its neighbour left (CN-21)
+        "sibling_ms": 200,  # watching a sibling after its neighbour left (CN-21)
         "await_ms": 60_000,  # one of our sessions waiting for another
     }
 )

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from streamspec.harness.core.event import Event, Opened
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from streamspec.harness.core.event import Event, Opened
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.profile import Profile
     from streamspec.harness.core.run import Run
@@ -67,7 +66,7 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """`open(request, limits, connect_ms)` never raises for what the target does: a refusal is the exchange's first event."""
+    """`open(request, limits, connect_ms)` never raises for what a target does: a refusal is its first event."""
 
     name: str
     schemes: tuple[str, ...]

@@ -6,6 +6,7 @@ A rule carries its own proof: histories written by hand that its check must hold
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -39,7 +40,7 @@ class Finding:
     reason: str = ""
 
 
-Evidence = Record | None | tuple["Evidence", ...] | list["Evidence"]
+Evidence = Record | None | Sequence["Evidence"]
 
 
 def held(*evidence: Evidence) -> Finding:
@@ -53,7 +54,7 @@ def broken(*evidence: Evidence, expected: str, got: str) -> Finding:
 
 
 def unknown(reason: str, *evidence: Evidence) -> Finding:
-    """This history cannot tell, and why. Never a verdict of its own: it explains an INCONCLUSIVE."""
+    """The history cannot tell, and why. Never a verdict of its own: it explains an INCONCLUSIVE."""
     return Finding("unknown", _indices(evidence), reason=reason)
 
 

@@ -79,9 +79,7 @@ def script_to_json(script: Script) -> list[dict[str, Any]]:
             "id": s.id,
             "role": s.role,
             "beside": s.beside,
-            "acts": [
-                {"act": type(a).__name__, **{f.name: getattr(a, f.name) for f in fields(a)}} for a in s.acts
-            ],
+            "acts": [{"act": type(a).__name__, **{f.name: getattr(a, f.name) for f in fields(a)}} for a in s.acts],
         }
         for s in script.sessions
     ]

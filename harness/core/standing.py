@@ -16,7 +16,6 @@ from streamspec.harness.core.event import (
     Did,
     Elided,
     Ended,
-    Event,
     Expired,
     Failed,
     Item,
@@ -95,7 +94,10 @@ def whole(h: History, session: str) -> Record | None:
 
 def reset(h: History, session: str) -> Record | None:
     """The record of a reset by the target: items sent just before it may be lost (condition 2)."""
-    return next((r for r in theirs(h, Closed, session) if isinstance(r.event, Closed) and r.event.how == "reset"), None)
+    return next(
+        (r for r in theirs(h, Closed, session) if isinstance(r.event, Closed) and r.event.how == "reset"),
+        None,
+    )
 
 
 def cut(h: History, session: str) -> Record | None:
@@ -118,5 +120,3 @@ def lagged(h: History, start_ns: int, end_ns: int, least_ms: float) -> Record | 
         if began_ns <= end_ns and record.t_ns >= start_ns:
             return record
     return None
-
-

@@ -21,13 +21,14 @@ EVENT_STREAM: Final = (("Content-Type", "text/event-stream"), ("Cache-Control", 
 
 
 def written(
-    *rows: Row, declared: Mapping[str, str | int | bool] | None = None, profile: str = "plain", method: str = "GET"
+    *rows: Row,
+    declared: Mapping[str, str | int | bool] | None = None,
+    profile: str = "plain",
+    method: str = "GET",
 ) -> History:
     """A history over the binding sse from rows in the order in which they were seen."""
     names = dict.fromkeys(session for session, _, _ in rows)
-    sessions = tuple(
-        Session(name, name.partition("-")[0], (Ask(), Read(items=0, budget="look_ms"))) for name in names
-    )
+    sessions = tuple(Session(name, name.partition("-")[0], (Ask(), Read(items=0, budget="look_ms"))) for name in names)
     requests = {s.role: Request(f"http://127.0.0.1:1/{s.role}", method) for s in sessions}
     header = Header(
         case="written",

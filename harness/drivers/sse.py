@@ -95,9 +95,7 @@ class SseDecoder:
         room = self._limits.line_bytes - len(self._held)
         if len(octets) > room:
             if not self._skipped:
-                self._out.append(
-                    Deviation("sse.line-too-long", self._at, f"limit {self._limits.line_bytes} octets")
-                )
+                self._out.append(Deviation("sse.line-too-long", self._at, f"limit {self._limits.line_bytes} octets"))
             self._skipped += len(octets) - room
             octets = octets[:room]
         self._held += octets
@@ -168,9 +166,7 @@ class SseDecoder:
         if len(value) > room:
             if not self._full:
                 self._full = True
-                self._out.append(
-                    Deviation("sse.event-too-long", at, f"limit {self._limits.event_bytes} octets")
-                )
+                self._out.append(Deviation("sse.event-too-long", at, f"limit {self._limits.event_bytes} octets"))
             if room < 0:
                 return
             value = value[:room].decode(errors="ignore").encode()  # never half a character
@@ -191,9 +187,7 @@ class SseDecoder:
         self._data.clear()
         text = payload.decode()
         kind = event.decode() or "message"
-        parsed, fault = (
-            _parsed(text, self._limits.json_depth) if self._parses and text and whole else (None, "")
-        )
+        parsed, fault = _parsed(text, self._limits.json_depth) if self._parses and text and whole else (None, "")
         match self._profile.kind_of(kind, text, parsed):
             case "item":
                 if fault and self._profile.items == "json":
@@ -231,9 +225,7 @@ class SseDecoder:
         code = text_or_empty(near, "code", "type") or text_or_empty(outer, "code", "type")
         message = text_or_empty(near, "message") or text_or_empty(outer, "message")
         chars = self._limits.prefix_chars
-        return Failed(
-            visible(code, chars), visible(message, self._limits.message_chars), visible(text, chars), block
-        )
+        return Failed(visible(code, chars), visible(message, self._limits.message_chars), visible(text, chars), block)
 
     def _visible(self, octets: bytes) -> str:
         return visible(octets.decode(), self._limits.prefix_chars)

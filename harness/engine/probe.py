@@ -120,8 +120,8 @@ def _recognise(answer: Opened, target: Capabilities, drivers: Sequence[Driver]) 
     sought = ", ".join(driver.accept for driver in drivers)
     names = " or ".join(f"--binding {driver.name}" for driver in drivers)
     raise NoVerdict(
-        f"{target.look.url} answered {answer.status} with {printable(answer.essence) or 'no Content-Type'}, which is no "
-        f"stream that we know (we know {sought}); if it does stream, say {names}"
+        f"{target.look.url} answered {answer.status} with {printable(answer.essence) or 'no Content-Type'}, which is "
+        f"no stream that we know (we know {sought}); if it does stream, say {names}"
     )
 
 

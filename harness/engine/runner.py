@@ -24,16 +24,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streamspec.harness.core.case import Capabilities, Case
+    from streamspec.harness.core.event import Opened
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.plan import Plan
-    from streamspec.harness.core.event import Opened
     from streamspec.harness.core.ports import Decoder, Driver, Request, Transport
     from streamspec.harness.core.rule import Rule
 
     Progress = Callable[[str, int, int], None]  # what is done, cases done, cases in all
 
 TRIES: Final = 3  # a late budget counts only three times out of three
-
 
 
 @dataclass(frozen=True, slots=True)

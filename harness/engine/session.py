@@ -9,7 +9,19 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from streamspec.harness.core.event import Closed, Completed, Did, Ended, Event, Expired, Failed, Item, Lagged, Opened, Refused
+from streamspec.harness.core.event import (
+    Closed,
+    Completed,
+    Did,
+    Ended,
+    Event,
+    Expired,
+    Failed,
+    Item,
+    Lagged,
+    Opened,
+    Refused,
+)
 from streamspec.harness.core.ports import Body, Decoder, Exchange
 from streamspec.harness.core.script import Ask, Await, Cancel, Read
 from streamspec.harness.engine.clock import now_ns

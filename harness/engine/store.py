@@ -98,10 +98,16 @@ def _lines(file: Any) -> Iterable[str]:
 
 def save_run(place: Path, run: Run) -> None:
     """Write `run.json`, from which `streamspec judge` makes the same report again."""
-    cases = [
-        StoredCase(r.case, r.promises, Path(r.place).name if r.place else "", r.note) for r in run.results
-    ]
-    stored = StoredRun(run.about, tuple(r.id for r in run.rules), tuple(cases), run.skips, run.duration_s, run.stopped, run.problem)
+    cases = [StoredCase(r.case, r.promises, Path(r.place).name if r.place else "", r.note) for r in run.results]
+    stored = StoredRun(
+        run.about,
+        tuple(r.id for r in run.rules),
+        tuple(cases),
+        run.skips,
+        run.duration_s,
+        run.stopped,
+        run.problem,
+    )
     data = {"run": VERSION, **asdict(stored)}
     _write(place / RUN_FILE, [json.dumps(data, indent=1) + "\n"])
 
@@ -111,10 +117,9 @@ def load_run(place: Path) -> StoredRun:
     path = place / RUN_FILE
     try:
         data = json.loads(path.read_text())
-        if data.pop("run") != VERSION:
-            raise ValueError("another version")
+        version = data.pop("run")
         about = data["about"] | {"roles": tuple((n, p) for n, p in data["about"]["roles"])}
-        return StoredRun(
+        stored = StoredRun(
             About(**about),
             tuple(data["rules"]),
             tuple(StoredCase(c["case"], tuple(c["promises"]), c["file"], c["note"]) for c in data["cases"]),
@@ -125,8 +130,11 @@ def load_run(place: Path) -> StoredRun:
         )
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: not a stored run of version {VERSION} ({str(error)[:120]})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: not a stored run ({str(error)[:120]})") from error
+    if version != VERSION:
+        raise UsageError(f"{path}: stored in version {version!r} of the format, and this streamspec reads {VERSION}")
+    return stored
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:

@@ -44,7 +44,11 @@ def _pair(h: History, stays: str, leaves: str) -> Finding:
     after = [r for r in standing.items(h, stays) if watched and r.index > watched.index]
     if end := _end_after(h, stays, cancel):
         return broken(
-            before[-1], cancel, end, expected="the sibling's stream goes on", got="it ended when its neighbour left"
+            before[-1],
+            cancel,
+            end,
+            expected="the sibling's stream goes on",
+            got="it ended when its neighbour left",
         )
     if silence:
         return broken(before[-1], cancel, silence, expected="the sibling's next item", got="silence since the cancel")

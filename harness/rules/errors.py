@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from streamspec.harness.core.history import History
 
-_TM: Final = {"profile.terminal": True, "profile.error_channel": True}
-_THREE: Final = {"failing.items_before": 3}
+_TM: Final[dict[str, str | int | bool]] = {"profile.terminal": True, "profile.error_channel": True}
+_THREE: Final[dict[str, str | int | bool]] = {"failing.items_before": 3}
 _ITEMS: Final = (item(0), item(1), item(2))
 
 
@@ -97,7 +97,10 @@ _SPILLS: Final = (
     (re.compile(r"File \\?\"[^\"]+\.py\\?\", line \d+"), "a Python source line"),
     (re.compile(r"\bat [\w.$<>]+ ?\((?:file://)?[^)\s]+:\d+(?::\d+)?\)"), "a stack frame"),
     (re.compile(r"goroutine \d+ \[running\]"), "a Go stack"),
-    (re.compile(r"(?:^|[\s\"'(=])(?:/home/|/root/|/usr/src/|/var/www/|[A-Z]:\\\\?Users\\)"), "a path of its disk"),
+    (
+        re.compile(r"(?:^|[\s\"'(=])(?:/home/|/root/|/usr/src/|/var/www/|[A-Z]:\\\\?Users\\)"),
+        "a path of its disk",
+    ),
 )
 
 
@@ -118,6 +121,7 @@ ER_10 = Rule(
     source="OWASP ASVS 'error handling'; practice",
     why="Whoever can make the server fail is shown its source layout.",
     needs=("terminal", "role:failing"),
+    after=("LC-07",),
     check=no_insides_in_errors,
     good=(
         written(*told("failing", ASK, head(), Failed("INTERNAL", "it failed at step 3"), ENDED, EOF), declared=_TM),
@@ -137,4 +141,3 @@ ER_10 = Rule(
         ),
     ),
 )
-

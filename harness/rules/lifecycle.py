@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
 from streamspec.harness.core.case import Control
-from streamspec.harness.core.event import Closed, Completed, Did, Ended, Expired, Failed, Item, Opened, Record, Refused
+from streamspec.harness.core.event import (
+    Closed,
+    Completed,
+    Did,
+    Ended,
+    Expired,
+    Failed,
+    Item,
+    Opened,
+    Record,
+    Refused,
+)
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import AGAIN
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, head, item, told, written
@@ -39,8 +50,9 @@ LC_01 = Rule(
     level=Level.MUST,
     sentence="A stream shows at most one terminal signal, complete or error.",
     source="seed 000 'Completion' (never call both); Reactive Streams §1.7",
-    why="A consumer acts on the first terminal; a second one contradicts it, or ends the next stream on the connection.",
+    why="A consumer acts on the first terminal; a second one contradicts it, or ends the next stream.",
     needs=("wire", "terminal"),
+    after=("LC-14",),
     check=one_terminal,
     good=(
         written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
@@ -61,7 +73,11 @@ def silent_after_terminal(h: History) -> Iterator[Finding]:
             continue
         late = tuple(r for r in standing.theirs(h, (Item, *standing.TERMINALS), session) if r.index > ends[0].index)
         watched = next(
-            (r for r in h.of((Ended, Closed, Expired), session) if r.index > ends[0].index and r.event != Closed("ours")),
+            (
+                r
+                for r in h.of((Ended, Closed, Expired), session)
+                if r.index > ends[0].index and r.event != Closed("ours")
+            ),
             None,
         )
         if late:
@@ -79,7 +95,7 @@ LC_02 = Rule(
     source="Reactive Streams §1.7",
     why="Consumers stop listening at the terminal: whatever follows is lost, or taken for another stream's.",
     needs=("wire", "terminal"),
-    after=("LC-01",),
+    after=("LC-01", "LC-14"),
     check=silent_after_terminal,
     good=(
         written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
@@ -127,7 +143,9 @@ def _failure_in_stream(h: History, session: str, answer: Record) -> Iterator[Fin
     elif ends:
         yield broken(ends[0], expected="an error, or an end that is visibly broken", got="the success terminal")
     elif clean:
-        wanted = "the profile's error terminal" if h.header.declared.get("profile.error_channel") else "a message cut short"
+        wanted = (
+            "the profile's error terminal" if h.header.declared.get("profile.error_channel") else "a message cut short"
+        )
         yield broken(answer, clean, expected=wanted, got="a clean end, as after success")
     elif end := standing.cut(h, session) or standing.reset(h, session):
         yield held(end)
@@ -257,9 +275,9 @@ _UNSERVED: Final = (ASK, head(("Content-Type", "text/plain"), status=503), ENDED
 LC_16 = Rule(
     id="LC-16",
     level=Level.MUST,
-    sentence="The same request is served again after a cancel, a failure, a stall, a refused or a malformed request.",
+    sentence="The same request is served again after a cancel, a failure, a stall or a malformed request.",
     source="seed 000 'framework handles cleanup'; seed 004 cleanup",
-    why="A server that loses a worker, a slot or itself to a client that leaves is brought down by closing browser tabs.",
+    why="A server that loses a worker, a slot or itself to a client that leaves is brought down by closed browser tabs.",
     check=served_again,
     good=(
         written(*_CONTROLS, *_CANCELLED, *told(f"{AGAIN}1", *_OPEN, *CLOSE, start_ms=40)),

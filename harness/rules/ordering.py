@@ -5,6 +5,7 @@ Order and loss are read from the field that the target declared as counting (`se
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
@@ -42,8 +43,7 @@ def in_send_order(h: History) -> Iterator[Finding]:
         if len(arrivals) < 2:
             yield unknown(standing.not_opened(h, session) or "fewer than two items carried a sequence number")
             continue
-        pairs = zip(arrivals, arrivals[1:], strict=False)
-        late = next(((a, b) for a, b in pairs if b[1] < a[1]), None)
+        late = next(((a, b) for a, b in pairwise(arrivals) if b[1] < a[1]), None)
         if late:
             (first, ahead), (second, behind) = late
             yield broken(first, second, expected=f"{behind} before {ahead}", got=f"{ahead}, then {behind}")
@@ -147,4 +147,3 @@ OI_03 = Rule(
     good=(written(*told("finite", ASK, head(), item(0), item(1), item(2), ENDED, EOF)),),
     bad=(written(*told("finite", ASK, head(), item(0, 1), item(1, 2), item(2, 1), ENDED, EOF)),),
 )
-

@@ -1,4 +1,4 @@
-"""SSE: what only an event stream over HTTP promises (HTML §9.2, RFC 9110–9112)."""
+"""SSE: what only an event stream over HTTP promises (HTML §9.2, RFC 9110 to 9112)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import Deviation, Did, Ended, Heartbeat, Item, Opened, Record
+from streamspec.harness.core.event import Deviation, Did, Ended, Heartbeat, Item, Lagged, Opened, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, item, told, written
-from streamspec.harness.core.event import Lagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +84,15 @@ SSE_01 = Rule(
     on=_SSE,
     check=answers_with_an_event_stream,
     good=(
-        written(*told("look", ASK, head(("content-type", 'Text/Event-Stream; charset="UTF-8"; v=1')), item(0), *CLOSE)),
+        written(
+            *told(
+                "look",
+                ASK,
+                head(("content-type", 'Text/Event-Stream; charset="UTF-8"; v=1')),
+                item(0),
+                *CLOSE,
+            )
+        ),
         written(*told("look", ASK, head(_TYPE, status=201), item(0), *CLOSE), method="POST"),
         written(*told("look", ASK, head(_TYPE), item(0), *CLOSE), *told("finite", ASK, head(status=503), *CLOSE)),
     ),
@@ -179,7 +186,9 @@ SSE_04 = Rule(
 
 def fields_are_known(h: History) -> Iterator[Finding]:
     return _grammar(
-        h, ("sse.field", "sse.id-nul", "sse.retry", "sse.bom"), "fields data, event, id (without NUL), retry (digits)"
+        h,
+        ("sse.field", "sse.id-nul", "sse.retry", "sse.bom"),
+        "fields data, event, id (without NUL), retry (digits)",
     )
 
 
@@ -261,7 +270,13 @@ SSE_08 = Rule(
 
 
 def length_is_honest(h: History) -> Iterator[Finding]:
-    codes = ("head.length-and-coding", "head.lengths-differ", "head.length-invalid", "body.excess", "body.short")
+    codes = (
+        "head.length-and-coding",
+        "head.lengths-differ",
+        "head.length-invalid",
+        "body.excess",
+        "body.short",
+    )
     for session, record, opened in _answers(h):
         bad = _deviations(h, session, *codes)
         if h.role(session) == "failing" or standing.reset(h, session):
@@ -281,7 +296,7 @@ def length_is_honest(h: History) -> Iterator[Finding]:
 SSE_13 = Rule(
     id="SSE-13",
     level=Level.MUST,
-    sentence="The HTTP length is honest: never Content-Length with Transfer-Encoding, and a Content-Length equals the body.",
+    sentence="The HTTP length is honest: no Content-Length beside Transfer-Encoding, and a Content-Length that fits.",
     source="RFC 9112 §6.2, §6.3; RFC 9110 §8.6",
     why="Two lengths are two messages: proxies and clients cut the stream at different places.",
     check=length_is_honest,
@@ -290,7 +305,14 @@ SSE_13 = Rule(
         written(*told("finite", ASK, head(_TYPE, ("Content-Length", "100")), item(0), Ended("length", 100), EOF)),
         written(
             *told("look", ASK, head(), item(0), *CLOSE),
-            *told("failing", ASK, head(_TYPE, ("Content-Length", "100")), item(0), Deviation("body.short", 80), EOF),
+            *told(
+                "failing",
+                ASK,
+                head(_TYPE, ("Content-Length", "100")),
+                item(0),
+                Deviation("body.short", 80),
+                EOF,
+            ),
         ),
     ),
     bad=(

@@ -55,9 +55,7 @@ class BodyObserver:
         self.framing, self._left = framing_of(opened, method)
         self._declared = self._left
         self._limits = limits
-        self._state: _State = (
-            "size" if self.framing == "chunked" else "close" if self.framing == "close" else "counted"
-        )
+        self._state: _State = "size" if self.framing == "chunked" else "close" if self.framing == "close" else "counted"
         self._size = 0  # body octets so far
         self._base = offset  # offset, in the response, of the first octet of the present feed
         self._held = bytearray()  # the chunk line that is not whole yet
@@ -129,9 +127,7 @@ class BodyObserver:
         line, position = self._line(data, position, self._limits.chunk_line_bytes)
         if line is None:
             if len(self._held) > self._limits.chunk_line_bytes:
-                self._lose(
-                    Deviation("chunk.line-too-long", at, f"limit {self._limits.chunk_line_bytes} octets")
-                )
+                self._lose(Deviation("chunk.line-too-long", at, f"limit {self._limits.chunk_line_bytes} octets"))
             return position
         content = line.removesuffix(b"\r")
         size, extended, _ = content.partition(b";")

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _NOT_TOKEN: Final = re.compile(rb"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
-_CONTROL: Final = re.compile(
-    rb"[\x00-\x08\x0a-\x1f\x7f]"
-)  # RFC 9110 §5.5, a bare CR included (RFC 9112 §2.2)
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110 §5.5, a bare CR included (RFC 9112 §2.2)
 # RFC 9112 §4. The space before an absent reason phrase is often forgotten, and no client minds.
 _STATUS_LINE: Final = re.compile(rb"(HTTP/1\.[0-9]) ([1-9][0-9]{2})(?: (.*))?", re.DOTALL)
 _DIGITS: Final = b"0123456789"
@@ -144,10 +142,7 @@ class HeadObserver:
         return None
 
     def _read_field(self, content: bytes) -> None:
-        faults = [
-            Deviation(f"head.{fault}", self._at + index, visible(content))
-            for fault, index in faults_of(content)
-        ]
+        faults = [Deviation(f"head.{fault}", self._at + index, visible(content)) for fault, index in faults_of(content)]
         self._deviations += faults
         if content[:1] in {b" ", b"\t"}:
             if self._foldable:  # RFC 9112 §5.2: a fold is read as a space

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.event import RefusedWhy
 
 READ_BUFFER_BYTES: Final = 65_536  # reading pauses above this; one read of the same size may come on top
-_TLS_GOODBYE_S: Final = (
-    0.25  # how long close() waits for the peer's close_notify before it stops being polite
-)
+_TLS_GOODBYE_S: Final = 0.25  # how long close() waits for the peer's close_notify before it stops being polite
 
 
 class NotConnectedError(Exception):
@@ -206,9 +204,7 @@ async def _resolve(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]
     return [(family, address) for family, _, _, _, address in found]
 
 
-async def _tcp(
-    addresses: list[tuple[int, tuple[object, ...]]], receive_buffer_bytes: int | None
-) -> socket.socket:
+async def _tcp(addresses: list[tuple[int, tuple[object, ...]]], receive_buffer_bytes: int | None) -> socket.socket:
     """The first address that answers; else the last one's refusal."""
     loop = asyncio.get_running_loop()
     refused = Refused("unresolved", "no address")
@@ -252,9 +248,7 @@ async def _established(sock: socket.socket, tls: ssl.SSLContext | None, hostname
     except TimeoutError:
         raise
     except (OSError, ValueError) as error:  # ssl.SSLError and CertificateError are among them
-        raise NotConnectedError(
-            Refused("tls" if tls is not None else "unreachable", _words(error))
-        ) from error
+        raise NotConnectedError(Refused("tls" if tls is not None else "unreachable", _words(error))) from error
     return connection
 
 

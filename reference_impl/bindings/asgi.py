@@ -71,9 +71,7 @@ class App:
 
     def _mount(self, seams: Seams) -> Asgi:
         async def mount(scope: Message, receive: Receive, send: Send) -> None:
-            asked = route(
-                self._roles, scope["method"], scope["path"], scope["query_string"].decode("latin-1")
-            )
+            asked = route(self._roles, scope["method"], scope["path"], scope["query_string"].decode("latin-1"))
             if isinstance(asked, Refused):
                 await _refuse(asked, send)
             elif seams.wire is not None:

@@ -14,7 +14,5 @@ VARIANT = Variant(
     where="app",
     kills="SSE-01",
     because=("charset", "iso-8859-1"),
-    seams=Seams(
-        headers=(("content-type", "text/event-stream; charset=iso-8859-1"), ("cache-control", "no-store"))
-    ),
+    seams=Seams(headers=(("content-type", "text/event-stream; charset=iso-8859-1"), ("cache-control", "no-store"))),
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -62,3 +64,11 @@ def reset() -> Callable[[asyncio.StreamWriter], None]:
         writer.transport.abort()
 
     return act
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """asyncio only logs what nobody awaited; a warning it can raise is an error already."""
+    yield
+    gc.collect()
+    assert not [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]

@@ -197,9 +197,7 @@ def test_nearly_right_chunking_is_read_the_same_however_it_is_cut(text: str) -> 
         (answer(status=101), "GET", ("none", 0)),
     ],
 )
-def test_the_framing_is_chosen_in_the_order_of_rfc_9112(
-    opened: Opened, method: str, expected: tuple[str, int]
-) -> None:
+def test_the_framing_is_chosen_in_the_order_of_rfc_9112(opened: Opened, method: str, expected: tuple[str, int]) -> None:
     assert framing_of(opened, method) == expected
 
 

@@ -160,9 +160,7 @@ def test_101_is_final_since_nobody_asked_for_an_upgrade() -> None:
         (b"HTTP/1.1 100 C\r\n\r\nnot again", 19),
     ],
 )
-def test_what_cannot_be_a_status_line_is_refused_at_its_first_impossible_octet(
-    data: bytes, octets: int
-) -> None:
+def test_what_cannot_be_a_status_line_is_refused_at_its_first_impossible_octet(data: bytes, octets: int) -> None:
     assert read([data[: octets - 1]]) is None
     outcome = read([data[:octets]])
     assert isinstance(outcome, Refused)
@@ -220,9 +218,7 @@ def test_lengths_are_read_without_python_s_leniency() -> None:
     assert lengths_of("5") == [5]
     assert lengths_of("007, 7") == [7, 7]
     assert lengths_of("9" * 10_000) == [10**18]
-    assert [lengths_of(value) for value in ("", "+5", "5.0", "0x5", "1_0", "5 5", "5,", "\u0665")] == [
-        None
-    ] * 8
+    assert [lengths_of(value) for value in ("", "+5", "5.0", "0x5", "1_0", "5 5", "5,", "\u0665")] == [None] * 8
 
 
 def test_codings_are_a_list_over_all_fields() -> None:

@@ -39,9 +39,7 @@ def responses(draw: st.DrawFn) -> bytes:
             out += b"\r\n" + b"".join(content)
         case _:
             empty = status in {204, 304}
-            out += f"Content-Length: {sum(map(len, content))}\r\n\r\n".encode() + (
-                b"" if empty else b"".join(content)
-            )
+            out += f"Content-Length: {sum(map(len, content))}\r\n\r\n".encode() + (b"" if empty else b"".join(content))
     return out
 
 
@@ -119,9 +117,7 @@ def test_h11_and_we_agree_on_where_a_response_is_cut_short(data: bytes, draw: st
 
 
 @given(responses(), st.data())
-def test_a_response_with_one_octet_changed_still_ends_the_same_however_cut(
-    data: bytes, draw: st.DataObject
-) -> None:
+def test_a_response_with_one_octet_changed_still_ends_the_same_however_cut(data: bytes, draw: st.DataObject) -> None:
     at = draw.draw(st.integers(0, len(data) - 1))
     broken = data[:at] + draw.draw(st.binary(max_size=2)) + data[at + 1 :]
     whole, cut = ours([broken]), ours([broken[i : i + 1] for i in range(len(broken))])

@@ -25,7 +25,7 @@ async def accepted(
     """A connection of ours, and the plain socket at its other end."""
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)
+        listener.settimeout(0)
         port = listener.getsockname()[1]
         ours = await connect("127.0.0.1", port, connect_ms=5_000, receive_buffer_bytes=receive_buffer_bytes)
         peer, _ = await loop.sock_accept(listener)
@@ -35,6 +35,15 @@ async def accepted(
         finally:
             ours.abort()
             await ours.close()
+
+
+async def until(done: Callable[..., bool]) -> None:
+    """Turns the loop until it is so."""
+    for _ in range(100_000):
+        if done():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to be")
 
 
 def refusal(**arguments: object) -> tuple[str, str]:
@@ -97,7 +106,7 @@ def test_a_full_backlog_is_bounded_by_the_whole_budget() -> None:
         port = listener.getsockname()[1]
         for _ in range(4):  # a backlog of 0 still takes one or two
             filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
+            filler.settimeout(0)
             filler.connect_ex(("127.0.0.1", port))
         assert refusal(host="127.0.0.1", port=port, connect_ms=50.0) == (
             "unreachable",
@@ -199,8 +208,7 @@ def test_what_came_before_an_rst_is_handed_over_first() -> None:
             assert await ours.receive(1) == b"k"  # so the rest was read by the loop as well
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             peer.close()
-            while not ours._gone.done():
-                await asyncio.sleep(0)
+            await until(ours._gone.done)
             assert await ours.receive(9) == b"ept"
             with pytest.raises(ConnectionResetError):
                 await ours.receive(9)
@@ -227,7 +235,7 @@ def test_a_reader_that_does_not_read_makes_the_kernel_push_back() -> None:
     async def case() -> None:
         async with accepted(receive_buffer_bytes=4_096) as (ours, peer):
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
-            peer.setblocking(False)
+            peer.settimeout(0)
             sent, idle = 0, 0
             while idle < 50:  # the loop turns, and nothing more is taken
                 try:
@@ -267,8 +275,7 @@ def test_a_cancelled_receive_loses_nothing() -> None:
                 waiting = asyncio.create_task(ours.receive(9))
                 await asyncio.sleep(0)
                 await loop.sock_sendall(peer, octet)
-                while not ours.buffered_bytes:
-                    await asyncio.sleep(0)
+                await until(lambda task=waiting: bool(ours.buffered_bytes) or task.done())
                 waiting.cancel()  # its octet has come, and it has not run since
                 with contextlib.suppress(asyncio.CancelledError):
                     assert await waiting == octet
@@ -282,9 +289,7 @@ def test_a_cancelled_connect_leaves_no_socket() -> None:
     async def case() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-            task = asyncio.create_task(
-                connect("127.0.0.1", port, tls=ssl.create_default_context(), connect_ms=60_000)
-            )
+            task = asyncio.create_task(connect("127.0.0.1", port, tls=ssl.create_default_context(), connect_ms=60_000))
             peer, _ = await asyncio.to_thread(listener.accept)
             with peer:
                 assert await asyncio.to_thread(peer.recv, 1)  # the handshake began
