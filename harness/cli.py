@@ -318,3 +318,7 @@ def _errors() -> Any:
 def _end(text: str, code: int) -> NoReturn:
     click.echo(f"streamspec: {text}", err=True)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

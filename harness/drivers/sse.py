@@ -80,11 +80,11 @@ class SseDecoder:
         return out
 
     def end(self) -> list[Event]:
-        rest = bytes(self._held)
+        rest, at = self._unmarked(bytes(self._held), self._at)
         self._held.clear()
-        carries = bool(self._data) or rest == b"data" or rest.startswith(b"data:")
-        if carries:
-            self._out.append(Deviation("sse.unterminated", self._block if self._block >= 0 else self._at))
+        if self._data or rest == b"data" or rest.startswith(b"data:"):
+            self._out.append(Deviation("sse.unterminated", self._block if self._block >= 0 else at))
+        self._data.clear()
         out, self._out = self._out, []
         return out
 
@@ -116,8 +116,8 @@ class SseDecoder:
         self._at = at
 
     def _line(self, line: bytes, at: int, *, cut: bool) -> None:
-        if line.startswith(_BOM) and at == 0:
-            line, at = line[3:], 3
+        if at == 0:
+            line, at = self._unmarked(line, at)
             if not line:
                 self._dispatch()
                 return
@@ -134,6 +134,11 @@ class SseDecoder:
             self._out.append(Heartbeat(at))
         else:
             self._field(name, value, at)
+
+    @staticmethod
+    def _unmarked(line: bytes, at: int) -> tuple[bytes, int]:
+        """The line without the mark that may stand before the whole stream."""
+        return (line[3:], 3) if at == 0 and line.startswith(_BOM) else (line, at)
 
     def _field(self, name: bytes, value: bytes, at: int) -> None:
         match name:

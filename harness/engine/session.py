@@ -145,6 +145,7 @@ class _Stream:
         self._items = 0
         self._read = 0
         self._bytes = 0
+        self._read_bytes = 0
         self._answered = False
         self._ended = False
         self._terminal = False
@@ -191,13 +192,12 @@ class _Stream:
         """Read as the act says. To the end means: past a terminal, and past the end of the message for a bounded
         linger, or what must not follow is never seen."""
         goal = self._read + act.items if act.items else None
-        start_bytes = self._bytes
         deadline_ns = now_ns() + int(self._stage.budgets[act.budget] * 1e6)
         budget = act.budget
         while not self._gone:
             if goal is not None and (self._items >= goal or self._ended):
                 break
-            if act.bytes and self._bytes - start_bytes >= act.bytes:
+            if act.bytes and self._bytes - self._read_bytes >= act.bytes:
                 self._note(Did("enough"))
                 break
             if goal is None and (self._ended or self._terminal):
@@ -210,6 +210,7 @@ class _Stream:
                     self._note(Expired(budget, self._stage.budgets[budget]))
                 break
         self._read = self._items if goal is None else min(self._items, goal)
+        self._read_bytes = self._bytes
 
     async def _cancel(self, how: str) -> None:
         exchange, self._exchange = self._exchange, None

@@ -31,6 +31,11 @@ class _Pipe:
         self.deaf = False  # the reader closed
         self._waiting: list[asyncio.Future[None]] = []
 
+    def room(self, wanted: int) -> int:
+        if self.capacity_bytes:
+            return self.capacity_bytes - len(self.held)
+        return 0 if self.held else wanted
+
     async def changed(self) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
@@ -64,11 +69,7 @@ class MemoryConnection:
         pipe = self._out
         self._raise_if_gone(pipe)
         while left:
-            if pipe.capacity_bytes:
-                room = pipe.capacity_bytes - len(pipe.held)
-            else:
-                room = 0 if pipe.held else len(left)
-            if room > 0:
+            if room := pipe.room(len(left)):
                 pipe.held += left[:room]
                 left = left[room:]
                 pipe.change()

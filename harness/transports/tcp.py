@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.event import RefusedWhy
 
 READ_BUFFER_BYTES: Final = 65_536  # reading pauses above this; one read of the same size may come on top
-_TLS_GOODBYE_S: Final = 0.25  # how long close() waits for the peer's close_notify before it stops being polite
+_GOODBYE_S: Final = 0.25  # how long close() waits for the peer's close_notify before it stops being polite
 
 
 class NotConnectedError(Exception):
@@ -121,19 +121,21 @@ class TcpConnection(asyncio.BufferedProtocol):
         return data
 
     async def close(self) -> None:
-        transport = self._leave()
-        if transport is not None:
+        if (transport := self._leave()) is not None:
             self._finish(transport)
-        if self._transport is None:
-            return
         try:
-            async with asyncio.timeout(_TLS_GOODBYE_S):
+            async with asyncio.timeout(_GOODBYE_S):
                 await asyncio.shield(self._gone)
         except TimeoutError:
-            self._transport.abort()
+            self._drop()
         except asyncio.CancelledError:
-            self._transport.abort()
+            self._drop()
             raise
+
+    def _drop(self) -> None:
+        """The end without ceremony."""
+        assert self._transport is not None
+        self._transport.abort()
 
     def _finish(self, transport: asyncio.Transport) -> None:
         if transport.get_write_buffer_size():  # cut by ourselves: no orderly end, and it might never flush
@@ -243,10 +245,8 @@ async def _established(sock: socket.socket, tls: ssl.SSLContext | None, hostname
                 sock=sock,
                 ssl=tls,
                 server_hostname=hostname,
-                ssl_shutdown_timeout=_TLS_GOODBYE_S,
+                ssl_shutdown_timeout=_GOODBYE_S,
             )
-    except TimeoutError:
-        raise
     except (OSError, ValueError) as error:  # ssl.SSLError and CertificateError are among them
         raise NotConnectedError(Refused("tls" if tls is not None else "unreachable", _words(error))) from error
     return connection
