@@ -53,7 +53,7 @@ class Switchboard(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         line, end, _ = self._received.partition(b"\n")
-        if end and self._app.is_for_wire(_path(line)):
+        if self._app.is_for_wire(_path(line)):
             self._give_to(rawhttp.Protocol(functools.partial(wire.answer, self._app), self._connections))
         elif end or len(line) > MOST_REQUEST_LINE_BYTES:
             self._give_to(self._make_http())

@@ -209,9 +209,9 @@ class Stream(Generic[T]):
 
     def _clean_up(self) -> None:
         self._ended.set()
-        cleanups, self._cleanups = self._cleanups, []
-        for cleanup in cleanups:
+        for cleanup in self._cleanups:
             _run(cleanup)
+        self._cleanups.clear()
 
     def _copy_of_failure(self) -> StreamError:
         # A fresh one each time: one exception raised in many tasks would collect all their tracebacks.

@@ -11,14 +11,17 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streamspec.reference_impl.bindings.asgi import App
 from streamspec.reference_impl.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
+
+    from streamspec.reference_impl.bindings.asgi import App
 
 LONGEST_S = 10.0
 

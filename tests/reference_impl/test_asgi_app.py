@@ -1,0 +1,329 @@
+"""The ASGI application, driven by hand: order of messages, disconnects, failures, lifespan, shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import pytest
+
+from streamspec.reference_impl import session
+from streamspec.reference_impl.bindings.asgi import App
+from streamspec.reference_impl.frame import Item
+from streamspec.reference_impl.roles import ROLES, Role, Values
+from streamspec.reference_impl.stream.aio import Stream
+from streamspec.reference_impl.stream.errors import Code, StreamError
+
+T = TypeVar("T")
+Turns = Callable[[], Awaitable[None]]
+Produce = Callable[[Stream[Item]], Awaitable[None]]
+Message = dict[str, Any]
+
+
+def _run(story: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(asyncio.wait_for(story, 10))
+
+
+class Client:
+    """The server's side of one request: `left` is the client's leaving, `sent` what the application sent."""
+
+    def __init__(self, path: str, query: str = "", method: str = "GET") -> None:
+        self.scope: Message = {"type": "http", "path": path, "query_string": query.encode(), "method": method}
+        self.sent: list[Message] = []
+        self.left = asyncio.Event()
+        self.room = asyncio.Event()
+        self.room.set()
+        self._asked = False
+
+    async def receive(self) -> Message:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        await self.room.wait()
+        self.sent.append(dict(message))
+
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+    def is_whole(self) -> bool:
+        return bool(self.sent) and self.sent[-1].get("more_body") is False
+
+
+def _app(produce: Produce) -> App:
+    async def with_values(stream: Stream[Item], values: Values) -> None:
+        await produce(stream)
+
+    return App([Role("/probe", (), with_values)])
+
+
+def _ask(app: App, client: Client) -> asyncio.Task[None]:
+    async def run() -> None:
+        await app(client.scope, client.receive, client.send)
+
+    return asyncio.create_task(run())
+
+
+def test_headers_go_out_before_the_first_item_exists(turns: Turns) -> None:
+    async def story() -> None:
+        gate = asyncio.Event()
+
+        async def produce(stream: Stream[Item]) -> None:
+            await gate.wait()
+            await stream.send(Item(1, "late"))
+            stream.complete()
+
+        client = Client("/probe")
+        asking = _ask(_app(produce), client)
+        await turns()
+        start, first = client.sent
+        assert (start["type"], start["status"]) == ("http.response.start", 200)
+        assert dict(start["headers"]) == {b"content-type": b"text/event-stream", b"cache-control": b"no-store"}
+        assert first == {"type": "http.response.body", "body": b"", "more_body": True}
+        gate.set()
+        await asking
+        assert client.body() == b'id: 1\ndata: {"n":1,"text":"late"}\n\nevent: end\ndata: {}\n\n'
+        assert client.is_whole()
+
+    _run(story())
+
+
+def test_each_item_is_sent_before_the_next_exists(turns: Turns) -> None:
+    async def story() -> None:
+        gates = [asyncio.Event() for _ in range(3)]
+
+        async def produce(stream: Stream[Item]) -> None:
+            for n, gate in enumerate(gates, 1):
+                await gate.wait()
+                await stream.send(Item(n, ""))
+            stream.complete()
+
+        client = Client("/probe")
+        asking = _ask(_app(produce), client)
+        for n, gate in enumerate(gates, 1):
+            gate.set()
+            await turns()
+            assert client.body().count(b"id: ") == n
+        await asking
+
+    _run(story())
+
+
+@pytest.mark.parametrize("doing", ["sleeping", "parked"])
+def test_a_disconnect_reaches_the_producer_and_cleans_up_once(turns: Turns, doing: str) -> None:
+    async def story() -> None:
+        heard: list[Code] = []
+        cleanups: list[int] = []
+
+        async def produce(stream: Stream[Item]) -> None:
+            stream.on_end(lambda: cleanups.append(1))
+            try:
+                for n in range(1, 1000):
+                    await stream.send(Item(n, ""))
+                    if doing == "sleeping":
+                        await stream.sleep(3600)
+            except StreamError as error:
+                heard.append(error.code)
+                raise
+
+        client = Client("/probe")
+        asking = _ask(_app(produce), client)
+        await turns()
+        if doing == "parked":
+            client.room.clear()
+        await turns()
+        client.left.set()
+        await turns()
+        client.room.set()
+        await asking
+        assert (heard, cleanups) == ([Code.CANCELLED], [1])
+        assert not client.is_whole()
+        assert b"event: " not in client.body()
+
+    _run(story())
+
+
+def test_a_client_that_does_not_read_stops_the_producer(turns: Turns) -> None:
+    async def story() -> None:
+        produced: list[int] = []
+        begun = asyncio.Event()
+
+        async def produce(stream: Stream[Item]) -> None:
+            for n in range(1, 1000):
+                await stream.send(Item(n, ""))
+                produced.append(n)
+                begun.set()
+
+        client = Client("/probe")
+        client.room.clear()
+        asking = _ask(_app(produce), client)
+        await turns()
+        assert produced == []  # not even asked for: the head is not through yet
+        client.room.set()
+        await begun.wait()
+        client.room.clear()
+        await turns()
+        taken = client.body().count(b"id: ")
+        assert len(produced) <= taken + 1 + 16  # in the server's hands, and the buffer
+        client.left.set()
+        await turns()
+        client.room.set()
+        await asking
+
+    _run(story())
+
+
+def test_a_send_that_raises_is_a_disconnect() -> None:
+    async def story() -> None:
+        heard: list[Code] = []
+
+        async def produce(stream: Stream[Item]) -> None:
+            try:
+                while True:
+                    await stream.send(Item(1, ""))
+            except StreamError as error:
+                heard.append(error.code)
+                raise
+
+        client = Client("/probe")
+
+        async def send(message: Any) -> None:
+            if message.get("body"):
+                raise OSError("gone")
+            await client.send(message)
+
+        await _app(produce)(client.scope, client.receive, send)
+        assert heard == [Code.CANCELLED]
+        assert not client.is_whole()
+
+    _run(story())
+
+
+def test_a_producer_deaf_to_cancel_is_cancelled_as_a_task(monkeypatch: pytest.MonkeyPatch, turns: Turns) -> None:
+    monkeypatch.setattr(session, "GRACE_S", 0.01)
+
+    async def story() -> None:
+        ended: list[str] = []
+
+        async def produce(stream: Stream[Item]) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("cancelled")
+
+        client = Client("/probe")
+        asking = _ask(_app(produce), client)
+        await turns()
+        client.left.set()
+        await asking
+        await turns()
+        assert ended == ["cancelled"]
+
+    _run(story())
+
+
+def test_an_exception_becomes_the_streams_error_and_tells_nothing() -> None:
+    client = _run(_answered(App(ROLES), "/failing", "after=2"))
+    items, _, error = client.body().partition(b"event: error\n")
+    assert items.count(b"id: ") == 2
+    assert error == b'data: {"code":"INTERNAL","message":"the handler failed"}\n\n'
+    assert client.is_whole()
+
+
+def test_a_stream_error_of_the_handlers_is_relayed_as_it_is() -> None:
+    async def produce(stream: Stream[Item]) -> None:
+        raise StreamError(Code.NOT_FOUND, "no such feed")
+
+    client = _run(_answered(_app(produce), "/probe"))
+    assert client.body() == b'event: error\ndata: {"code":"NOT_FOUND","message":"no such feed"}\n\n'
+
+
+def test_a_handler_that_forgets_to_end_its_stream_is_reported() -> None:
+    async def produce(stream: Stream[Item]) -> None:
+        await stream.send(Item(1, ""))
+
+    client = _run(_answered(_app(produce), "/probe"))
+    assert b'event: error\ndata: {"code":"INTERNAL"' in client.body()
+
+
+async def _answered(app: App, path: str, query: str = "", method: str = "GET") -> Client:
+    client = Client(path, query, method)
+    await app(client.scope, client.receive, client.send)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "status"),
+    [
+        ("GET", "/nope", "", 404),
+        ("GET", "/broken/no-such-variant/", "", 404),
+        ("POST", "/finite", "", 405),
+        ("GET", "/finite", "n=-1", 400),
+    ],
+)
+def test_a_refusal_is_one_line_of_text(method: str, path: str, query: str, status: int) -> None:
+    client = _run(_answered(App(ROLES), path, query, method))
+    assert client.sent[0]["status"] == status
+    assert client.body().count(b"\n") == 1
+    assert client.body().endswith(b"\n")
+    assert client.is_whole()
+
+
+def test_an_empty_stream_completes() -> None:
+    client = _run(_answered(App(ROLES), "/finite", "n=0"))
+    assert client.body() == b"event: end\ndata: {}\n\n"
+
+
+def test_close_ends_open_streams_with_unavailable(turns: Turns) -> None:
+    async def story() -> None:
+        app, client = App(ROLES), Client("/endless", "period_ms=60000")
+        asking = _ask(app, client)
+        await turns()
+        app.close()
+        await asking
+        assert client.body().count(b"id: ") == 1
+        assert client.body().endswith(b'{"code":"UNAVAILABLE","message":"the server is shutting down"}\n\n')
+        assert client.is_whole()
+
+    _run(story())
+
+
+def test_the_lifespan_is_answered() -> None:
+    async def story() -> list[str]:
+        told = iter(["lifespan.startup", "lifespan.shutdown"])
+        sent: list[str] = []
+
+        async def receive() -> Message:
+            return {"type": next(told)}
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+
+        await App(ROLES)({"type": "lifespan"}, receive, send)
+        return sent
+
+    assert _run(story()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_another_protocol_is_refused() -> None:
+    client = Client("/")
+    client.scope["type"] = "websocket"
+    with pytest.raises(ValueError, match="websocket"):
+        _run(App(ROLES)(client.scope, client.receive, client.send))
+
+
+def test_an_ended_stream_is_forgotten(turns: Turns) -> None:
+    async def story() -> None:
+        app, client = App(ROLES), Client("/endless", "period_ms=60000")
+        asking = _ask(app, client)
+        await turns()
+        assert len(app._open) == 1
+        client.left.set()
+        await asking
+        assert len(app._open) == 0
+
+    _run(story())

@@ -1,0 +1,238 @@
+"""The server on a real socket, read in raw bytes: every role, refusals, one port for two writers, start and end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streamspec.reference_impl.bindings.asgi import App
+from streamspec.reference_impl.broken import variants
+from streamspec.reference_impl.frame import Item
+from streamspec.reference_impl.roles import ROLES, Role, Values
+from streamspec.reference_impl.server import listen
+from streamspec.reference_impl.stream.errors import Code, StreamError
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from streamspec.reference_impl.stream.aio import Stream
+
+Get = Callable[..., bytes]
+Body = Callable[[bytes], bytes]
+Exchange = Callable[..., Awaitable[bytes]]
+Serving = Callable[[App], AbstractAsyncContextManager[int]]
+Spawned = Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
+PortOf = Callable[["subprocess.Popen[bytes]"], int]
+
+END = b"event: end\ndata: {}\n\n"
+
+
+def _items(count: int) -> bytes:
+    return b"".join(f'id: {n}\ndata: {{"n":{n},"text":"№ {n}"}}\n\n'.encode() for n in range(1, count + 1))
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/", _items(30) + END),
+        ("/?n=2&period_ms=0", _items(2) + END),
+        ("/finite", _items(100) + END),
+        ("/finite?n=1000", _items(1000) + END),
+        ("/finite?n=0", END),
+        ("/prompt?gap_ms=10", _items(2) + END),
+        ("/failing", _items(3) + b'event: error\ndata: {"code":"INTERNAL","message":"the handler failed"}\n\n'),
+    ],
+)
+def test_a_role_streams_exactly_its_bytes(get: Get, body_of: Body, path: str, body: bytes) -> None:
+    response = get(path)
+    head = response.partition(b"\r\n\r\n")[0].lower()
+    assert head.startswith(b"http/1.1 200 ok\r\n")
+    assert b"\r\ncontent-type: text/event-stream\r\n" in head
+    assert b"\r\ncache-control: no-store\r\n" in head
+    assert b"content-length" not in head
+    assert body_of(response) == body
+
+
+def test_endless_goes_on_until_it_is_left(get: Get) -> None:
+    response = get("/endless?period_ms=0", until=b"id: 200\n")
+    assert response.count(b"id: ") >= 200
+    assert b"event: " not in response
+
+
+def test_prompt_shows_its_first_item_while_the_second_does_not_exist(get: Get) -> None:
+    response = get("/prompt?gap_ms=60000", until=b"id: 1\n")
+    assert b"id: 2\n" not in response
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nope", b"404 Not Found"),
+        ("POST", "/finite", b"405 Method Not Allowed"),
+        ("GET", "/finite?n=many", b"400 Bad Request"),
+    ],
+)
+def test_a_refusal_has_its_status_and_one_line(get: Get, method: str, path: str, status: bytes) -> None:
+    head, _, body = get(path, method=method).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 " + status)
+    assert (b"\r\nallow: GET" in head) == (method == "POST")
+    assert body.endswith(b"\n")
+    assert body.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("path", ["/nope", "/?n=x"])
+@pytest.mark.parametrize("variant", ["wrong-length", "bad-chunks"])
+def test_a_wire_variant_refuses_as_the_others_do(get: Get, variant: str, path: str) -> None:
+    head, _, body = get(f"/broken/{variant}{path}").partition(b"\r\n\r\n")
+    good_head, _, good_body = get(path).partition(b"\r\n\r\n")
+    assert head.split()[1] == good_head.split()[1]
+    assert body == good_body
+
+
+async def _client(port: int, request: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    return reader, writer
+
+
+@pytest.mark.parametrize("prefix", ["", "/broken/bad-chunks"])
+@pytest.mark.parametrize("leave", ["close", "abort"])
+def test_a_client_that_leaves_reaches_the_producer(serving: Serving, prefix: str, leave: str) -> None:
+    async def story() -> None:
+        heard: asyncio.Future[Code] = asyncio.get_running_loop().create_future()
+        cleanups: list[int] = []
+
+        async def produce(stream: Stream[Item], values: Values) -> None:
+            stream.on_end(lambda: cleanups.append(1))
+            await stream.send(Item(1, ""))
+            try:
+                await stream.sleep(3600)
+            except StreamError as error:
+                heard.set_result(error.code)
+                raise
+
+        async with asyncio.timeout(10), serving(App([Role("/probe", (), produce)], variants())) as port:
+            request = f"GET {prefix}/probe HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+            reader, writer = await _client(port, request)
+            await reader.readuntil(b"id: 1\n")
+            if leave == "close":
+                writer.close()
+            else:
+                writer.transport.abort()
+            assert await heard is Code.CANCELLED
+        assert cleanups == [1]
+
+    asyncio.run(story())
+
+
+def test_a_connection_serves_one_stream_after_another(port: int) -> None:
+    async def story() -> None:
+        async with asyncio.timeout(10):
+            reader, writer = await _client(port, b"")
+            for _ in range(2):
+                writer.write(b"GET /finite?n=1 HTTP/1.1\r\nhost: x\r\n\r\n")
+                assert _items(1) in await reader.readuntil(b"0\r\n\r\n")
+            # The raw writer needs a connection from its first byte on, and says so.
+            writer.write(b"GET /broken/bad-chunks/ HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 421 ")
+            writer.close()
+            await writer.wait_closed()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("path", "last"), [("/finite?n=1", b"0\r\n\r\n"), ("/broken/bad-chunks/finite?n=1", b"0x0\r\n\r\n")]
+)
+def test_a_request_line_may_come_in_pieces(serving: Serving, path: str, last: bytes) -> None:
+    async def story() -> bytes:
+        async with asyncio.timeout(10), serving(App(ROLES, variants())) as port:
+            reader, writer = await _client(port, b"")
+            for byte in f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode():
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0)
+            response = await reader.read()
+            writer.close()
+            return response
+
+    assert asyncio.run(story()).endswith(last)
+
+
+@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\0\n", b"x" * 9000 + b"\r\n\r\n", b" \r\n\r\n"])
+def test_garbage_is_a_400_and_the_server_goes_on(port: int, get: Get, body_of: Body, garbage: bytes) -> None:
+    async def story() -> bytes:
+        async with asyncio.timeout(10):
+            reader, writer = await _client(port, garbage)
+            answer = await reader.read()
+            writer.close()
+            return answer
+
+    assert asyncio.run(story()).startswith(b"HTTP/1.1 400 ")
+    assert body_of(get("/finite?n=1")) == _items(1) + END
+
+
+@pytest.mark.parametrize("prefix", ["", "/broken/wrong-length"])
+def test_a_stopping_server_ends_open_streams_with_unavailable(serving: Serving, prefix: str) -> None:
+    async def story() -> bytes:
+        async with asyncio.timeout(10):
+            async with serving(App(ROLES, variants())) as port:
+                request = f"GET {prefix}/endless?period_ms=60000 HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+                reader, writer = await _client(port, request)
+                await reader.readuntil(b"id: 1\n")
+                silent = await _client(port, b"GET /bro")
+            rest = await reader.read()
+            assert await silent[0].read() == b""
+            silent[1].close()
+            writer.close()
+            return rest
+
+    rest = asyncio.run(story())
+    assert b'event: error\ndata: {"code":"UNAVAILABLE"' in rest
+    assert rest.endswith(b"0\r\n\r\n")
+
+
+def test_the_server_says_one_line_and_ends_with_its_parents_pipe(spawned: Spawned, port_of: PortOf) -> None:
+    with spawned() as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        port_of(process)
+        process.stdin.close()
+        assert process.wait(10) == 0
+        assert process.stdout.read() == b""
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_cleanly_with_a_stream_open(
+    spawned: Spawned, port_of: PortOf, exchange: Exchange, number: signal.Signals
+) -> None:
+    with spawned() as process:
+        assert process.stderr is not None
+        port = port_of(process)
+
+        async def story() -> bytes:
+            async with asyncio.timeout(10):
+                reader, writer = await _client(port, b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n")
+                await reader.readuntil(b"id: 1\n")
+                process.send_signal(number)
+                rest = await reader.read()
+                writer.close()
+                return rest
+
+        assert b'"code":"UNAVAILABLE"' in asyncio.run(story())
+        assert process.wait(10) == 0
+        assert process.stderr.read() == b""
+
+
+def test_a_listener_has_the_family_of_its_address() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        host, port = listener.getsockname()
+    assert host == "127.0.0.1"
+    assert port > 0
