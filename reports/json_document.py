@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from streamspec.harness.core.explain import Explanation, explain, printable
+from streamspec.harness.core.explain import Explanation, explain
+from streamspec.harness.core.inert import printable
 from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import Line, Run, counts, exit_code, lines
 

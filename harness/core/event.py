@@ -115,7 +115,7 @@ DEVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "chunk.data-end": "chunk data is not followed by CRLF",
         "chunk.line-too-long": "a chunk line is longer than our limit",
         "chunk.trailer": "a trailer line is malformed or trailers exceed our limit",
-        "chunk.no-last": "the connection ended inside a chunked body, before its last chunk",
+        "chunk.no-last": "the connection ended inside a chunked body, before its end",
         "body.short": "the connection ended before Content-Length octets came",
         "body.excess": "octets came after the end of the message, with no request pending",
         # event stream: HTML §9.2.5, §9.2.6

@@ -7,11 +7,11 @@ character, escape sequence or bidirectional mark of theirs ever reaches a termin
 from __future__ import annotations
 
 import shlex
-import unicodedata
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.event import Closed, Deviation, Did, Ended, Item, Opened, Record, Refused
+from streamspec.harness.core.inert import printable
 from streamspec.harness.core.script import LOOK
 
 if TYPE_CHECKING:
@@ -25,19 +25,6 @@ AROUND: Final = 2  # records shown on either side of the evidence
 SHOWN_MAX: Final = 14  # records shown for one finding
 FINDINGS_MAX: Final = 3  # findings told in full for one verdict
 TEXT_MAX: Final = 160  # characters of one record's line
-
-# Cc, Cf (bidi and zero-width), Cs, Co, Cn, Zl, Zp: nothing that moves a cursor, hides or reorders text.
-_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
-
-def printable(text: str) -> str:
-    """The text with everything that is no plain visible character as an escape."""
-    return "".join(c if unicodedata.category(c) not in _UNPRINTABLE else _escape(c) for c in text)
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    return {9: "\\t", 10: "\\n", 13: "\\r"}.get(code) or (f"\\x{code:02x}" if code < 256 else f"\\u{{{code:x}}}")
 
 
 @dataclass(frozen=True, slots=True)

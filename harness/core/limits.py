@@ -30,7 +30,6 @@ class Limits:
     receive_bytes: int = 65_536
     records_of_a_kind: int = 20_000  # per session and event type (deviations: and code); the rest is Elided
     json_depth: int = 64
-    excess_bytes: int = 1_024
 
 
 LIMITS: Final = Limits()

@@ -17,6 +17,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.harness.core.event import Completed, Deviation, Event, Failed, Heartbeat, Item, Meta, Opened
+from streamspec.harness.core.inert import printable
 from streamspec.harness.core.ports import Driver
 from streamspec.harness.core.profile import field_at, text_or_empty
 
@@ -216,9 +217,9 @@ class SseDecoder:
             n,
             len(payload),
             hashlib.sha256(payload).hexdigest()[:16],
-            visible(text, self._limits.prefix_chars),
+            printable(text, self._limits.prefix_chars),
             block,
-            visible(kind, self._limits.prefix_chars),
+            printable(kind, self._limits.prefix_chars),
             seq if isinstance(seq, int) and not isinstance(seq, bool) else None,
         )
 
@@ -230,18 +231,12 @@ class SseDecoder:
         code = text_or_empty(near, "code", "type") or text_or_empty(outer, "code", "type")
         message = text_or_empty(near, "message") or text_or_empty(outer, "message")
         chars = self._limits.prefix_chars
-        return Failed(visible(code, chars), visible(message, self._limits.message_chars), visible(text, chars), block)
+        return Failed(
+            printable(code, chars), printable(message, self._limits.message_chars), printable(text, chars), block
+        )
 
     def _visible(self, octets: bytes) -> str:
-        return visible(octets.decode(), self._limits.prefix_chars)
-
-
-def visible(text: str, limit_chars: int) -> str:
-    """The beginning of a text, at most so many characters long, inert in a terminal and in a report."""
-    head = text[:limit_chars]
-    if head.isprintable():
-        return head
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)[:limit_chars]
+        return printable(octets.decode(), self._limits.prefix_chars)
 
 
 def _refuse_constant(name: str) -> None:

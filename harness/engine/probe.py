@@ -13,7 +13,7 @@ from streamspec.harness.core import standing
 from streamspec.harness.core.case import Capabilities, Control
 from streamspec.harness.core.errors import NoVerdict
 from streamspec.harness.core.event import Did, Item, Opened, Refused
-from streamspec.harness.core.explain import printable
+from streamspec.harness.core.inert import printable
 from streamspec.harness.core.script import AGAIN, LOOK, Ask, Await, Read, Script, Session
 from streamspec.harness.engine.recorder import Recorder
 from streamspec.harness.engine.runner import TRIES, Bench, header_of, stage_of
@@ -88,7 +88,9 @@ def _answer(history: History, url: str) -> Opened:
     if record and isinstance(record.event, Opened):
         if 200 <= record.event.status < 300:
             return record.event
-        raise NoVerdict(f"{url} answered {record.event.status} {printable(record.event.reason)}".rstrip())
+        where = record.event.header("location")
+        moved = f", and points to {printable(where, 200)}: we follow no redirect" if where else ""
+        raise NoVerdict(f"{url} answered {f'{record.event.status} {printable(record.event.reason)}'.rstrip()}{moved}")
     refused = history.first(Refused, _FIRST)
     if refused and isinstance(refused.event, Refused):
         raise NoVerdict(f"{url}: {_REFUSALS[refused.event.why]}{_detail(refused.event.detail)}")

@@ -142,6 +142,14 @@ def _failure_in_stream(h: History, session: str, answer: Record) -> Iterator[Fin
         yield held(ends[0])
     elif ends:
         yield broken(ends[0], expected="an error, or an end that is visibly broken", got="the success terminal")
+    elif clean and isinstance(clean.event, Ended) and clean.event.framing == "close":
+        # A close-delimited body ends alike after success and failure: only a missing marker shows the difference.
+        marked = h.header.declared.get("profile.terminal")
+        yield (
+            held(clean)
+            if marked
+            else unknown("the body ends with its connection: success and failure look alike", clean)
+        )
     elif clean:
         wanted = (
             "the profile's error terminal" if h.header.declared.get("profile.error_channel") else "a message cut short"
@@ -162,6 +170,9 @@ LC_07 = Rule(
     good=(
         written(*told("failing", *_OPEN, EOF)),
         written(*told("failing", *_OPEN, RESET)),
+        # close-delimited: nobody can tell, unless the profile has a marker
+        written(*told("failing", *_OPEN, Ended("close", 20), EOF)),
+        written(*told("failing", *_OPEN, Ended("close", 20), EOF), declared=_TM),
         written(*told("failing", ASK, head(status=500), ENDED, *CLOSE)),
         written(*told("failing", *_OPEN, _FAILED, ENDED, EOF), declared=_TM),
         # slow twice, then in time: a late budget counts three times out of three

@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import Closed, Refused
+from streamspec.harness.core.inert import octets
 from streamspec.harness.core.ports import Transport
 from streamspec.harness.transports import tcp
 from streamspec.harness.transports.http1_framing import BodyObserver
-from streamspec.harness.transports.http1_head import TOKEN, HeadObserver, visible
+from streamspec.harness.transports.http1_head import TOKEN, HeadObserver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,7 +173,7 @@ class Http1Exchange:
         if isinstance(head, Refused):
             self._over = True
             if head.why == "not-http":
-                head = Refused("not-http", f"{head.detail}; there came {visible(data)}")
+                head = Refused("not-http", f"{head.detail}; there came {octets(data)}")
             return (head,)
         self._head = None
         self._body = BodyObserver(head.opened, self._method, head.size, self._limits)

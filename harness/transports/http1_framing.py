@@ -15,13 +15,13 @@ import re
 from typing import TYPE_CHECKING, Final, Literal
 
 from streamspec.harness.core.event import Deviation, Ended, Event, Framing, Opened
+from streamspec.harness.core.inert import octets
 from streamspec.harness.core.ports import Body
 from streamspec.harness.transports.http1_head import (
     LENGTH_CEILING,
     codings_of,
     faults_of,
     lengths_of,
-    visible,
 )
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class BodyObserver:
             case "trailers":
                 return "after the last chunk, before the empty line"
             case "size" if self._held:
-                return f"inside the chunk line {visible(bytes(self._held))}"
+                return f"inside the chunk line {octets(bytes(self._held))}"
         return "between two chunks"
 
     # -- steps: each reads from `position` and answers how far it came -----------------------------------
@@ -133,10 +133,10 @@ class BodyObserver:
         size, extended, _ = content.partition(b";")
         digits = size.rstrip(b" \t")
         if not _HEX.fullmatch(digits):
-            self._lose(Deviation("chunk.size", at, visible(content)))
+            self._lose(Deviation("chunk.size", at, octets(content)))
             return position
         if digits != size and not extended:  # blanks may stand before `;` only (RFC 9112 §7.1.1)
-            self._emit(Deviation("chunk.size", at, f"{visible(content)}: a blank after the size"))
+            self._emit(Deviation("chunk.size", at, f"{octets(content)}: a blank after the size"))
         if content == line:
             self._emit(Deviation("chunk.bare-lf", at + len(line)))
         self._left = min(int(digits, 16), LENGTH_CEILING)
@@ -160,7 +160,7 @@ class BodyObserver:
             self._state = "size"
         else:
             found = bytes(self._held) + octet
-            self._lose(Deviation("chunk.data-end", self._base + position - len(self._held), visible(found)))
+            self._lose(Deviation("chunk.data-end", self._base + position - len(self._held), octets(found)))
         return position + 1
 
     def _trailer(self, data: bytes, position: int) -> int:
@@ -174,7 +174,7 @@ class BodyObserver:
         self._trailers += len(line)
         content = line.removesuffix(b"\r")
         for fault, index in faults_of(content) if content else ():
-            self._emit(Deviation("chunk.trailer", at + index, f"{fault}: {visible(content)}"))
+            self._emit(Deviation("chunk.trailer", at + index, f"{fault}: {octets(content)}"))
         if content == line:
             self._emit(Deviation("chunk.bare-lf", at + len(line)))
         if not content:
@@ -183,7 +183,7 @@ class BodyObserver:
 
     def _excess(self, data: bytes, position: int) -> int:
         # Said at its first octet, for nobody may wait for a second one; so only that octet can be shown.
-        octet = visible(data[position : position + 1])
+        octet = octets(data[position : position + 1])
         self._lose(Deviation("body.excess", self._base + position, f"begins with {octet}"))
         return len(data)
 

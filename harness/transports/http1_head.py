@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from streamspec.harness.core.event import Deviation, Opened, Refused
+from streamspec.harness.core.inert import octets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +31,6 @@ _STATUS_OCTETS: Final = (
     *(bytes((octet,)) for octet in b"HTTP/1."),
     *(_DIGITS, b" ", _DIGITS[1:], _DIGITS, _DIGITS, b" \r\n"),
 )
-_DETAIL_OCTETS: Final = 64
 _HeadEnd = Literal["final", "interim"]
 # A length beyond any body: larger numbers are legal (RFC 9110 §8.6), and mean the same to us.
 LENGTH_CEILING: Final = 10**18
@@ -109,7 +109,7 @@ class HeadObserver:
     def _implausible(self) -> Refused | None:
         for index, allowed in enumerate(_STATUS_OCTETS[: len(self._held)]):
             if self._held[index] not in allowed:
-                seen = visible(bytes(self._held[: index + 1]))
+                seen = octets(bytes(self._held[: index + 1]))
                 return Refused("not-http", f"no HTTP/1.x status line can begin with {seen}")
         return None
 
@@ -133,7 +133,7 @@ class HeadObserver:
     def _read_status(self, content: bytes) -> Refused | None:
         match = _STATUS_LINE.fullmatch(content)
         if match is None:
-            return Refused("not-http", f"no HTTP/1.x status line is {visible(content)}")
+            return Refused("not-http", f"no HTTP/1.x status line is {octets(content)}")
         version, status, reason = match[1], int(match[2]), match[3] or b""
         if fault := _CONTROL.search(reason):
             at = self._at + match.start(3) + fault.start()
@@ -142,7 +142,7 @@ class HeadObserver:
         return None
 
     def _read_field(self, content: bytes) -> None:
-        faults = [Deviation(f"head.{fault}", self._at + index, visible(content)) for fault, index in faults_of(content)]
+        faults = [Deviation(f"head.{fault}", self._at + index, octets(content)) for fault, index in faults_of(content)]
         self._deviations += faults
         if content[:1] in {b" ", b"\t"}:
             if self._foldable:  # RFC 9112 §5.2: a fold is read as a space
@@ -203,14 +203,14 @@ def _framing_faults(fields: Sequence[_Field]) -> Iterator[Deviation]:
     for field in lengths:
         values = lengths_of(field.value)
         if values is None:
-            yield Deviation("head.length-invalid", field.offset, visible(field.value.encode("latin-1")))
+            yield Deviation("head.length-invalid", field.offset, octets(field.value.encode("latin-1")))
             continue
         first = values[0] if first is None else first
         if any(value != first for value in values):
-            yield Deviation("head.lengths-differ", field.offset, visible(field.value.encode("latin-1")))
+            yield Deviation("head.lengths-differ", field.offset, octets(field.value.encode("latin-1")))
             break
     if codings and codings_of(field.value for field in codings) != ["chunked"]:
-        detail = visible(", ".join(field.value for field in codings).encode("latin-1"))
+        detail = octets(", ".join(field.value for field in codings).encode("latin-1"))
         yield Deviation("head.coding-unknown", codings[0].offset, detail)
 
 
@@ -230,9 +230,3 @@ def codings_of(values: Iterator[str] | Sequence[str]) -> list[str]:
     """The transfer codings in the order of their application, lower case."""
     parts = (part.strip(" \t").lower() for value in values for part in value.split(","))
     return [part for part in parts if part]
-
-
-def visible(octets: bytes, limit: int = _DETAIL_OCTETS) -> str:
-    """The octets for people: bounded, and inert in a terminal and in a report."""
-    text = repr(octets[:limit])[1:]
-    return text if len(octets) <= limit else f"{text}…"

@@ -18,6 +18,6 @@ VARIANT = Variant(
     sentence="The last chunk's size is written 0x0.",
     where="wire",
     kills="CJ-02",
-    because=("chunk",),
+    because=("chunk size", "0x0"),
     seams=Seams(wire=Wire(head=rawhttp.head(200, *HEADERS), frame=rawhttp.chunk, last=b"0x0\r\n\r\n")),
 )

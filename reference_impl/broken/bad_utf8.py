@@ -26,7 +26,7 @@ VARIANT = Variant(
     sentence="The second item's text has a lone 0xFF byte in it.",
     where="app",
     kills="SSE-03",
-    because=("UTF-8",),
+    because=("UTF-8", "0xff"),
     also={"SSE-24": "data that cannot be decoded is no JSON text, if it is judged before bytes are replaced"},
     seams=Seams(encode=_encode),
 )

@@ -47,6 +47,6 @@ VARIANT = Variant(
     sentence="When one client leaves an endless stream, all the other endless streams end abruptly.",
     where="app",
     kills="CN-21",
-    because=("sibling",),
+    because=("ended when its neighbour left",),
     seams=Seams(around=_around),
 )

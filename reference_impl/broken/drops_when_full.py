@@ -24,7 +24,7 @@ VARIANT = Variant(
     sentence="A send into a full stream succeeds at once and its item is lost.",
     where="stream",
     kills="OI-02",
-    because=("lost",),
+    because=("missing 17",),
     also={"ER-04": "a failing stream that sends more than fits loses items before its error"},
     seams=Seams(step=_step),
 )

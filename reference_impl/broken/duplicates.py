@@ -24,7 +24,7 @@ VARIANT = Variant(
     sentence="The second item comes twice.",
     where="app",
     kills="OI-03",
-    because=("twice",),
+    because=("item 2 again",),
     also={
         "OI-01": "a repeated number does not rise, if order is judged as strictly rising",
         "OI-02": "one item more than was sent arrives, if items and not numbers are counted",

@@ -22,7 +22,7 @@ VARIANT = Variant(
     sentence="A stream that completes says so twice.",
     where="app",
     kills="LC-01",
-    because=("terminal", "2"),
+    because=("2 of them",),
     also={"LC-02": "the second terminal follows the first"},
     seams=Seams(rewrite=_rewrite),
 )

@@ -26,6 +26,6 @@ VARIANT = Variant(
     sentence="An error discards the items that were accepted before it and not yet delivered.",
     where="stream",
     kills="ER-04",
-    because=("before", "error"),
+    because=("3 items, then the error", "got 0"),
     seams=Seams(step=_step),
 )

@@ -22,6 +22,6 @@ VARIANT = Variant(
     sentence="A completed stream ends its response properly but never says that it is complete.",
     where="app",
     kills="LC-14",
-    because=("terminal",),
+    because=("terminal marker",),
     seams=Seams(rewrite=_rewrite),
 )

@@ -24,7 +24,7 @@ VARIANT = Variant(
     sentence="A handler's exception ends the stream as a normal completion.",
     where="app",
     kills="LC-07",
-    because=("complet",),
+    because=("the success terminal",),
     also={
         "ER-01": "there is no error terminal that could carry a code",
         "ER-04": "the items arrive, but no error follows them",

@@ -28,6 +28,6 @@ VARIANT = Variant(
     sentence="Each item is written only when the next one, or the end, has come.",
     where="app",
     kills="SSE-08",
-    because=("late",),
+    because=("before the second", "as every time"),
     seams=Seams(rewrite=_rewrite),
 )

@@ -22,6 +22,6 @@ VARIANT = Variant(
     sentence="The error terminal has a message and no code.",
     where="app",
     kills="ER-01",
-    because=("code",),
+    because=("no code",),
     seams=Seams(encode=_encode),
 )

@@ -25,7 +25,7 @@ VARIANT = Variant(
     sentence="The second item's data has a NaN in it, which RFC 8259 does not know.",
     where="app",
     kills="SSE-24",
-    because=("JSON",),
+    because=("RFC 8259",),
     also={
         "OI-02": "a strict parser cannot read the second item's number and misses it",
         "ER-04": "the same before an error",

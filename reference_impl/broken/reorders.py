@@ -31,6 +31,6 @@ VARIANT = Variant(
     sentence="The third item comes before the second.",
     where="app",
     kills="OI-01",
-    because=("order",),
+    because=("3, then 2",),
     seams=Seams(rewrite=_rewrite),
 )

@@ -28,7 +28,7 @@ VARIANT = Variant(
     sentence="One more item follows the completion.",
     where="app",
     kills="LC-02",
-    because=("after", "terminal"),
+    because=("after the terminal",),
     also={"OI-02": "one item more than was asked for arrives, if those after the end are counted"},
     seams=Seams(rewrite=_rewrite),
 )

@@ -25,7 +25,7 @@ VARIANT = Variant(
     sentence="The response ends cleanly in the middle of an event block that has data.",
     where="app",
     kills="SSE-04",
-    because=("blank line",),
+    because=("blank line", "inside an event block"),
     also={"LC-02": "whoever takes the cut-off block for an item sees it after the terminal"},
     seams=Seams(encode=_encode),
 )

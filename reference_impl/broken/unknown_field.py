@@ -23,6 +23,6 @@ VARIANT = Variant(
     sentence="Each item has a field that nobody knows and a retry that is no number.",
     where="app",
     kills="SSE-06",
-    because=("payload",),
+    because=("field name", "payload"),
     seams=Seams(encode=_encode),
 )

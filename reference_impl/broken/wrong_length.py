@@ -23,6 +23,6 @@ VARIANT = Variant(
     sentence="A chunked response also has a Content-Length, and a wrong one.",
     where="wire",
     kills="SSE-13",
-    because=("Content-Length", "Transfer-Encoding"),
+    because=("Content-Length and Transfer-Encoding",),
     seams=Seams(wire=Wire(head=rawhttp.head(200, *HEADERS), frame=rawhttp.chunk, last=b"0\r\n\r\n")),
 )

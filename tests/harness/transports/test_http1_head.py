@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streamspec.harness.core.event import Opened, Refused
 from streamspec.harness.core.limits import LIMITS, Limits
-from streamspec.harness.transports.http1_head import Head, HeadObserver, codings_of, lengths_of, visible
+from streamspec.harness.transports.http1_head import Head, HeadObserver, codings_of, lengths_of
 
 SMALL = replace(LIMITS, head_bytes=64, head_fields=3, interim_heads=2)
 
@@ -223,8 +223,3 @@ def test_lengths_are_read_without_python_s_leniency() -> None:
 
 def test_codings_are_a_list_over_all_fields() -> None:
     assert codings_of(["gzip , Chunked", "", ",x"]) == ["gzip", "chunked", "x"]
-
-
-def test_what_is_shown_is_bounded_and_inert() -> None:
-    assert visible(b"a\x1b[0m\xff") == r"'a\x1b[0m\xff'"
-    assert len(visible(b"a" * 100)) < 80

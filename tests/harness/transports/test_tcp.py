@@ -285,6 +285,42 @@ def test_a_cancelled_receive_loses_nothing() -> None:
     asyncio.run(case())
 
 
+def test_a_close_waits_no_longer_than_the_goodbye(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
+    async def case() -> None:
+        authority = trustme.CA()
+        theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("localhost").configure_cert(theirs)
+        trusting = ssl.create_default_context()
+        authority.configure_trust(trusting)
+        over = asyncio.Event()
+
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            assert isinstance(writer.transport, asyncio.Transport)
+            writer.transport.pause_reading()  # so our close_notify is never answered
+            try:
+                await over.wait()
+            finally:
+                writer.transport.abort()
+
+        async with serve(handler, theirs) as port:
+            connection = await connect("localhost", port, tls=trusting, connect_ms=5_000)
+            monkeypatch.setattr(tcp, "_GOODBYE_S", 0.01)
+            await connection.close()
+            await until(connection._gone.done)
+
+            connection = await connect("localhost", port, tls=trusting, connect_ms=5_000)
+            monkeypatch.setattr(tcp, "_GOODBYE_S", 60)
+            closing = asyncio.create_task(connection.close())
+            await asyncio.sleep(0)
+            closing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await closing
+            await until(connection._gone.done)
+            over.set()
+
+    asyncio.run(case())
+
+
 def test_a_cancelled_connect_leaves_no_socket() -> None:
     async def case() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
