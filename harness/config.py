@@ -4,6 +4,8 @@ what is wrong, where, and what would be right. No I/O but reading the files that
 from __future__ import annotations
 
 import difflib
+import ipaddress
+import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from streamspec.harness.core.case import ROLES, Declared, Role
 from streamspec.harness.core.errors import UsageError
+from streamspec.harness.core.inert import printable
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.profile import KINDS, Clause, Profile
 
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 _PROFILES: Final = "streamspec.harness.profiles"
 _PROFILE_BYTES_MAX: Final = 1_048_576
 _ITEMS: Final = ("any", "json")
+_HOST: Final = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]*[0-9A-Za-z])?\.?")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_SEQ: Final = re.compile(r"\$(?:\.[^.\s]+)+")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -34,8 +41,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def target_url(text: str) -> str:
     """The URL, checked. Raises `UsageError`."""
-    if any(ord(c) <= 0x20 or ord(c) == 0x7F for c in text):
-        raise UsageError(f"target {text!r}: a URL has no blanks or control characters")
+    if " " in text or printable(text) != text:
+        raise UsageError(f"target {printable(text)!r}: a URL has no blanks or control characters, nor invisible ones")
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -45,9 +52,26 @@ def target_url(text: str) -> str:
         raise UsageError(f"target {text}: a URL with http:// or https:// is needed")
     if not parts.hostname or port == 0:
         raise UsageError(f"target {text}: it names no host and port to connect to")
+    if not _is_host(parts.hostname):
+        raise UsageError(f"target {text}: {parts.hostname!r} is no host name and no address")
+    if not (parts.path + parts.query).isascii():
+        raise UsageError(f"target {text}: a path and a query are ASCII; percent-encode the rest (RFC 3986 §2.1)")
     if parts.username is not None or parts.password is not None:
         raise UsageError("target: credentials do not belong into a URL; use -H 'Authorization: …'")
     return text
+
+
+def _is_host(host: str) -> bool:
+    """A name in letters, digits, dots and hyphens (international ones too), or an address."""
+    if ":" in host:
+        try:
+            return ipaddress.ip_address(host.partition("%")[0]).version == 6
+        except ValueError:
+            return False
+    try:
+        return _HOST.fullmatch(host.encode("idna").decode()) is not None
+    except UnicodeError:
+        return False
 
 
 def headers(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -55,9 +79,9 @@ def headers(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     for word in words:
         name, colon, value = word.partition(":")
-        if not colon or not name.strip() or any(c in word for c in "\r\n\0"):
-            raise UsageError(f"-H {word!r}: a header is written 'Name: value', on one line")
-        found.append((name.strip(), value.strip()))
+        if not colon or not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise UsageError(f"-H {name!r}: a header is written 'Name: value', in what HTTP can carry (RFC 9110 §5)")
+        found.append((name, value.strip()))
     return tuple(found)
 
 
@@ -98,7 +122,7 @@ def _attribute(role: str, attribute: str, value: str, where: str) -> Declared:
         hint = nearest(attribute, known)
         raise UsageError(f"{where}: {role} has no attribute {attribute!r} (it has {', '.join(known)}){hint}")
     if known[attribute] is str:
-        if not value.startswith("$."):
+        if not _SEQ.fullmatch(value):
             raise UsageError(f"{where}: the path of a field is needed, like $.n")
         return value
     if not (value.isascii() and value.isdigit()) or len(value) > 9:
@@ -107,7 +131,12 @@ def _attribute(role: str, attribute: str, value: str, where: str) -> Declared:
 
 
 def _role(name: str, path: str, attributes: dict[str, Declared], look: Request) -> Role:
-    url = target_url(urljoin(look.url, path))
+    try:
+        url = target_url(urljoin(look.url, path))
+    except (UsageError, ValueError) as error:
+        raise UsageError(f"--role {name}=…: {error}") from error
+    if urlsplit(url)[:2] != urlsplit(look.url)[:2]:
+        raise UsageError(f"--role {name}={printable(path)}: a role is an endpoint of the same server")
     request = Request(url, look.method, look.headers, look.body)
     return Role(name, request, MappingProxyType(attributes))
 
@@ -150,7 +179,7 @@ def profile_from_toml(data: bytes, place: str) -> Profile:
     """Raises `UsageError` naming `place` and what is wrong there."""
     try:
         table = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{place}: {error}") from error
     for key in table:
         if key not in {"name", "sentence", "items", "map"}:
@@ -174,6 +203,9 @@ def _text(table: Mapping[str, Any], key: str, place: str) -> str:
 
 def _clause(row: Any, place: str) -> Clause:
     when, kind = (row.get("when"), row.get("is")) if isinstance(row, dict) else (None, None)
+    for key in row if isinstance(row, dict) else ():
+        if key not in {"when", "is"}:
+            raise UsageError(f"{place}: unknown key {key!r}{nearest(key, ('when', 'is'))}")
     if not isinstance(when, dict) or not when or not all(isinstance(v, str) for v in when.values()):
         raise UsageError(f'{place}: when = {{ event = "…" }} is needed')
     for key in when:

@@ -177,7 +177,7 @@ def _failure(told: Explanation) -> Failure:
         sentence=told.sentence,
         source=told.source,
         why=told.why,
-        reason=printable(told.reason),
+        reason="\n".join(told.reason),
         sent=list(told.sent),
         findings=[
             Finding(

@@ -113,8 +113,7 @@ def _failure(told: Explanation, line: Line, style: Style) -> Iterator[str]:
     if len(line.told) > 1:
         others = ", ".join(result.case for result, _ in line.told[1:])
         yield f"  also in   {others}"
-    if told.reason:
-        yield from (f"  | {printable(text)}" for text in told.reason.rstrip().splitlines())
+    yield from (f"  | {text}" for text in told.reason)
     yield f"  why       {told.why}"
     for n, command in enumerate(told.reproduce):
         yield f"  {'again' if not n else '     '}     {command}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from streamspec.harness.core.typed import build
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -114,7 +116,8 @@ DEVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "chunk.bare-lf": "a chunk line ends with LF alone",
         "chunk.data-end": "chunk data is not followed by CRLF",
         "chunk.line-too-long": "a chunk line is longer than our limit",
-        "chunk.trailer": "a trailer line is malformed or trailers exceed our limit",
+        "chunk.trailer": "a trailer line is malformed",
+        "chunk.trailers-too-long": "trailers are longer than our limit",
         "chunk.no-last": "the connection ended inside a chunked body, before its end",
         "body.short": "the connection ended before Content-Length octets came",
         "body.excess": "octets came after the end of the message, with no request pending",
@@ -244,12 +247,13 @@ def event_to_json(event: Event) -> dict[str, Any]:
 
 
 def event_from_json(data: Mapping[str, Any]) -> Event:
-    """The inverse of `event_to_json`. Raises `ValueError` for an unknown type, `TypeError` for wrong fields."""
+    """The inverse of `event_to_json`. Raises `ValueError` for an unknown type or code, `TypeError` for wrong fields."""
     values = dict(data)
     name = values.pop("event", None)
     kind = EVENTS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise ValueError(f"unknown event {name!r}")
-    if kind is Opened:
-        values["headers"] = tuple((str(key), str(value)) for key, value in values["headers"])
-    return kind(**values)
+    event = build(kind, values)
+    if isinstance(event, Deviation) and event.code not in DEVIATIONS:
+        raise ValueError(f"unknown deviation {event.code!r}")
+    return event

@@ -25,6 +25,7 @@ AROUND: Final = 2  # records shown on either side of the evidence
 SHOWN_MAX: Final = 14  # records shown for one finding
 FINDINGS_MAX: Final = 3  # findings told in full for one verdict
 TEXT_MAX: Final = 160  # characters of one record's line
+TOLD_MAX: Final = 1_000  # characters of what was expected, of what came, of one line of a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Explanation:
     sentence: str
     source: str
     why: str
-    reason: str
+    reason: tuple[str, ...]
     sent: tuple[str, ...]
     findings: tuple[Told, ...]
     more: int
@@ -77,21 +78,23 @@ def explain(rule: Rule, verdict: Verdict, history: History | None, case: str, pl
         rule=rule.id,
         level=rule.level.value,
         outcome=verdict.outcome.value,
-        case=case,
+        case=printable(case),
         sentence=rule.sentence,
         source=rule.source,
         why=rule.why,
-        reason=verdict.reason,
+        reason=tuple(printable(line, TOLD_MAX) for line in verdict.reason.splitlines()),
         sent=_sent(history, sessions) if history else (),
         findings=tuple(_told(finding, history) for finding in findings) if history else (),
         more=len(verdict.findings) - len(findings),
         reproduce=_reproduce(history, sessions, place, rule.id) if history else (),
-        history=place,
+        history=printable(place),
     )
 
 
 def _told(finding: Finding, history: History) -> Told:
-    return Told(printable(finding.expected), printable(finding.got), _around(finding.evidence, history))
+    return Told(
+        printable(finding.expected, TOLD_MAX), printable(finding.got, TOLD_MAX), _around(finding.evidence, history)
+    )
 
 
 def _around(evidence: tuple[int, ...], history: History) -> tuple[Shown, ...]:
@@ -109,7 +112,9 @@ def _around(evidence: tuple[int, ...], history: History) -> tuple[Shown, ...]:
         half = SHOWN_MAX // 2
         chosen = kept if len(kept) <= SHOWN_MAX else kept[:half] + kept[-half:]
     records = [history.records[i] for i in chosen]
-    return tuple(Shown(r.index, r.index in marked, r.t_ns / 1e6, r.session, describe(r.event)) for r in records)
+    return tuple(
+        Shown(r.index, r.index in marked, r.t_ns / 1e6, printable(r.session), describe(r.event)) for r in records
+    )
 
 
 def describe(event: Event) -> str:
@@ -144,13 +149,14 @@ def describe(event: Event) -> str:
 
 def record_line(record: Record) -> str:
     """A record as one line, for `streamspec explain` and histories shown whole."""
-    return f"{record.index:>4} {record.t_ns / 1e6:>10.3f} ms  {record.session:<12} {describe(record.event)}"
+    return f"{record.index:>4} {record.t_ns / 1e6:>10.3f} ms  {printable(record.session):<12} {describe(record.event)}"
 
 
 def _sent(history: History, sessions: tuple[str, ...]) -> tuple[str, ...]:
     roles = dict.fromkeys(history.role(session) for session in sessions)
     asked = history.header.requests
-    return tuple(f"{asked[role].method} {printable(asked[role].url)}  ({role})" for role in roles if role in asked)
+    told = (f"{asked[role].method} {asked[role].url}  ({role})" for role in roles if role in asked)
+    return tuple(printable(line) for line in told)
 
 
 def _reproduce(history: History, sessions: tuple[str, ...], place: str, rule: str) -> tuple[str, ...]:
@@ -165,11 +171,13 @@ def _reproduce(history: History, sessions: tuple[str, ...], place: str, rule: st
 
 
 def curl(request: Request) -> str:
-    """A command that asks the same by hand, bounded in time since an endless stream is a normal target. Secrets and
-    bodies were redacted before: their places are marked for the reader to fill."""
+    """A command that asks the same by hand, bounded in time since an endless stream is a normal target. `-g`: brackets
+    in a URL are meant. Secrets and bodies were redacted before: their places are for the reader to fill."""
     words = ["curl", "-N", "-i", "-sS", "--max-time", "10"]
+    if set("[]{}") & set(request.url):
+        words.append("-g")
     if request.method != "GET":
         words += ["-X", request.method]
     for name, value in request.headers:
-        words += ["-H", f"{name}: {value}"]
+        words += ["-H", f"{name}: {value}" if value else f"{name};"]
     return shlex.join([*words, request.url])

@@ -6,6 +6,7 @@ A file is NDJSON: the header on the first line, one record on each further line.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping  # noqa: TC003 -- typed.build reads our hints at run time
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -14,9 +15,10 @@ from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import Event, Record, event_from_json, event_to_json
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.script import Script, script_from_json, script_to_json
+from streamspec.harness.core.typed import build
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 VERSION: Final = 1
 Kinds = type[Event] | tuple[type[Event], ...]
@@ -126,7 +128,7 @@ def from_lines(lines: Iterable[str], name: str) -> History:
                 header = _header_from_json(data)
             else:
                 records.append(_record_from_json(data, len(records)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(f"{name}, line {number}: not a line of a history ({_short(error)})") from error
     if header is None:
         raise UsageError(f"{name}: empty, not a history")
@@ -136,17 +138,17 @@ def from_lines(lines: Iterable[str], name: str) -> History:
 def _header_from_json(data: dict[str, Any]) -> Header:
     if data.pop("history", None) != VERSION:
         raise ValueError(f"no history of version {VERSION}")
-    data["script"] = script_from_json(data["script"])
-    data["promises"] = tuple(data["promises"])
-    data["requests"] = {role: _request_from_json(request) for role, request in data["requests"].items()}
-    return Header(**data)
+    script = script_from_json(data.pop("script"))
+    requests = {role: _request_from_json(request) for role, request in data.pop("requests").items()}
+    return build(Header, data, script=script, requests=requests)
 
 
 def _record_from_json(data: dict[str, Any], expected: int) -> Record:
     index, t_ns, session, seen_by = (data.pop(key) for key in ("index", "t_ns", "session", "seen_by"))
     if index != expected:
         raise ValueError(f"record {index} where {expected} was due")
-    return Record(index, t_ns, session, seen_by, event_from_json(data))
+    where = {"index": index, "t_ns": t_ns, "session": session, "seen_by": seen_by}
+    return build(Record, where, event=event_from_json(data))
 
 
 def _request_to_json(request: Request) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def _request_to_json(request: Request) -> dict[str, Any]:
 
 
 def _request_from_json(data: dict[str, Any]) -> Request:
-    return Request(**{**data, "headers": tuple((str(k), str(v)) for k, v in data["headers"])})
+    return build(Request, data, body=b"")
 
 
 def _dump(data: dict[str, Any]) -> str:

@@ -51,11 +51,17 @@ def judge(history: History, rules: Iterable[Rule], promises: Sequence[str]) -> t
 
 
 def _findings(rule: Rule, history: History) -> tuple[Finding, ...] | str:
-    """The check's findings, or the traceback of its crash."""
+    """The check's findings, or how it failed: by a crash, or by a finding that is none."""
     try:
-        return tuple(rule.check(history))
+        findings = tuple(rule.check(history))
     except Exception:  # noqa: BLE001 -- whatever a check raises is our error and must not end the run
         return traceback.format_exc()
+    for finding in findings:
+        if not isinstance(finding, Finding):
+            return f"the check of {rule.id} yielded {finding!r}, which is no finding"
+        if finding.stance != "unknown" and not finding.evidence:
+            return f"the check of {rule.id} found {finding.stance} without evidence"
+    return findings
 
 
 def _having(stance: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -51,11 +51,18 @@ class Profile:
         """`event` is the message's type, `data` its text, `json` its parsed payload or None."""
         facts: dict[str, str] = {"event": event, "data": data}
         if isinstance(json, dict):
-            facts |= {f"json.{key}": str(value) for key, value in json.items() if isinstance(value, str | int | bool)}
+            facts |= {
+                f"json.{key}": _spelt(value) for key, value in json.items() if isinstance(value, str | int | bool)
+            }
         for clause in self.clauses:
             if all(facts.get(key) == value for key, value in clause.when):
                 return clause.kind
         return "item"
+
+
+def _spelt(value: str | int) -> str:
+    """A scalar as JSON spells it: a profile's author writes `true`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def field_at(json: Any, path: str) -> Any:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from streamspec.harness.core.typed import build
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -85,16 +87,21 @@ def script_to_json(script: Script) -> list[dict[str, Any]]:
     ]
 
 
-def script_from_json(data: list[dict[str, Any]]) -> Script:
+def script_from_json(data: Any) -> Script:
     """The inverse of `script_to_json`. Raises `KeyError`, `TypeError` or `ValueError` for anything else."""
-    return Script(
-        tuple(
-            Session(
-                s["id"],
-                s["role"],
-                tuple(ACTS[a["act"]](**{k: v for k, v in a.items() if k != "act"}) for a in s["acts"]),
-                s["beside"],
-            )
-            for s in data
-        )
-    )
+    if not isinstance(data, list):
+        raise TypeError("script: a list of sessions is needed")
+    return Script(tuple(_session(entry) for entry in data))
+
+
+def _session(data: Any) -> Session:
+    if not isinstance(data, dict):
+        raise TypeError("script: a session is an object")
+    plain = {key: value for key, value in data.items() if key != "acts"}
+    return build(Session, plain, acts=tuple(_act(act) for act in data["acts"]))
+
+
+def _act(data: Any) -> Act:
+    if not isinstance(data, dict):
+        raise TypeError("script: an act is an object")
+    return build(ACTS[data["act"]], {key: value for key, value in data.items() if key != "act"})

@@ -78,8 +78,8 @@ def served_as(h: History, control: Control, session: str) -> Record | None:
 
 
 def items(h: History, session: str) -> tuple[Record, ...]:
-    """Every item of the session, in order."""
-    return h.of(Item, session)
+    """Every item of the session before any end of ours, in order."""
+    return theirs(h, Item, session)
 
 
 def seen_whole(h: History, session: str) -> bool:
@@ -93,7 +93,10 @@ def whole(h: History, session: str) -> Record | None:
 
 
 def reset(h: History, session: str) -> Record | None:
-    """The record of a reset by the target: items sent just before it may be lost (condition 2)."""
+    """The record of a reset by the target before its message was whole: items sent just before it may be lost, and
+    after the end it says nothing (condition 2)."""
+    if whole(h, session):
+        return None
     return next(
         (r for r in theirs(h, Closed, session) if isinstance(r.event, Closed) and r.event.how == "reset"),
         None,
@@ -109,6 +112,17 @@ def cut(h: History, session: str) -> Record | None:
 
 def terminals(h: History, session: str) -> tuple[Record, ...]:
     return theirs(h, TERMINALS, session)
+
+
+def expired(h: History, session: str, *budgets: str) -> tuple[Record, ...]:
+    """Budgets that ran out before any end of ours, unless our own loop stood still for half of one (condition 5)."""
+    found = []
+    for record in theirs(h, Expired, session):
+        if isinstance(record.event, Expired) and (not budgets or record.event.budget in budgets):
+            waited_ms = record.event.after_ms
+            if not lagged(h, record.t_ns - int(waited_ms * 1e6), record.t_ns, waited_ms / 2):
+                found.append(record)
+    return tuple(found)
 
 
 def lagged(h: History, start_ns: int, end_ns: int, least_ms: float) -> Record | None:

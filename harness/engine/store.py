@@ -5,6 +5,7 @@ Names on disk come from our own case ids, never from a target. Files are replace
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.history import History, from_lines, to_lines
-from streamspec.harness.core.plan import Skip
-from streamspec.harness.core.run import About, Run
+from streamspec.harness.core.plan import Skip  # noqa: TC001 -- typed.build reads our hints at run time
+from streamspec.harness.core.run import About  # noqa: TC001 -- likewise
+from streamspec.harness.core.typed import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from streamspec.harness.core.run import Run
 
 VERSION: Final = 1
 LINE_BYTES_MAX: Final = 4_194_304
@@ -118,28 +122,28 @@ def load_run(place: Path) -> StoredRun:
     try:
         data = json.loads(path.read_text())
         version = data.pop("run")
-        about = data["about"] | {"roles": tuple((n, p) for n, p in data["about"]["roles"])}
-        stored = StoredRun(
-            About(**about),
-            tuple(data["rules"]),
-            tuple(StoredCase(c["case"], tuple(c["promises"]), c["file"], c["note"]) for c in data["cases"]),
-            tuple(Skip(s["rule"], tuple(s["missing"])) for s in data["skips"]),
-            data["duration_s"],
-            data["stopped"],
-            data["problem"],
-        )
+        stored = build(StoredRun, data) if version == VERSION else None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path}: not a stored run ({str(error)[:120]})") from error
-    if version != VERSION:
+    if stored is None:
         raise UsageError(f"{path}: stored in version {version!r} of the format, and this streamspec reads {VERSION}")
+    for case in stored.cases:  # a run's directory may be somebody else's: it names files of its own only
+        if case.file and case.file != Path(case.file).name:
+            raise UsageError(f"{path}: {case.file!r} is no file of this directory")
     return stored
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    """Replace the file whole: a reader sees the old one or the new one."""
+    """Replace the file whole: a reader sees the old one or the new one. Raises `UsageError` when it cannot."""
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.writelines(lines)
-    fresh.replace(path)
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+        fresh.replace(path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)

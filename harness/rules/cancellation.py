@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import Did, Expired, Item, Record
+from streamspec.harness.core.event import Did, Expired, Heartbeat, Item, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, EOF, head, item, told, written
 
@@ -40,7 +40,8 @@ def _pair(h: History, stays: str, leaves: str) -> Finding:
     if not cancel or not before or not h.first(Item, leaves):
         return unknown(standing.not_opened(h, stays) or standing.not_opened(h, leaves) or "no items before the cancel")
     watched = next((r for r in h.of(Expired, stays) if r.index > cancel.index and _budget(r) == "sibling_ms"), None)
-    silence = next((r for r in h.of(Expired, stays) if r.index > cancel.index and _budget(r) == "item_ms"), None)
+    silence = next((r for r in standing.expired(h, stays, "item_ms") if r.index > cancel.index), None)
+    alive = any(r.index > cancel.index for r in h.of(Heartbeat, stays))
     after = [r for r in standing.items(h, stays) if watched and r.index > watched.index]
     if end := _end_after(h, stays, cancel):
         return broken(
@@ -50,6 +51,8 @@ def _pair(h: History, stays: str, leaves: str) -> Finding:
             expected="the sibling's stream goes on",
             got="it ended when its neighbour left",
         )
+    if silence and alive:
+        return unknown("no item came after the cancel, and heartbeats did", silence)
     if silence:
         return broken(before[-1], cancel, silence, expected="the sibling's next item", got="silence since the cancel")
     return held(before[-1], cancel, after[0]) if after else unknown("nothing more was read of the sibling")

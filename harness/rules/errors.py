@@ -55,8 +55,8 @@ def items_before_the_error(h: History) -> Iterator[Finding]:
     for session in h.sessions("failing"):
         if not isinstance(due, int):
             continue
-        came = standing.items(h, session)
         end = next(iter(standing.terminals(h, session)), None) or standing.cut(h, session)
+        came = tuple(r for r in standing.items(h, session) if not end or r.index < end.index)
         answer = h.first(Opened, session)
         if standing.reset(h, session):
             yield unknown("a reset may have destroyed delivered items", standing.reset(h, session))
@@ -64,6 +64,8 @@ def items_before_the_error(h: History) -> Iterator[Finding]:
             yield unknown(standing.not_opened(h, session), answer)
         elif not end or not (isinstance(end.event, Failed) or standing.cut(h, session)):
             yield unknown("failing showed no failure", answer)
+        elif not standing.seen_whole(h, session):
+            yield unknown("more items came than we keep", end)
         elif len(came) < due:
             yield broken(came[-1:], end, expected=f"{due} items, then the error", got=f"{len(came)}, then the error")
         else:
@@ -95,7 +97,7 @@ ER_04 = Rule(
 _SPILLS: Final = (
     (re.compile(r"Traceback \(most recent call last\)"), "a Python traceback"),
     (re.compile(r"File \\?\"[^\"]+\.py\\?\", line \d+"), "a Python source line"),
-    (re.compile(r"\bat [\w.$<>]+ ?\((?:file://)?[^)\s]+:\d+(?::\d+)?\)"), "a stack frame"),
+    (re.compile(r"\bat (?:async )?[\w.$<>]+ ?\((?:file://)?[^)\s]+:\d+(?::\d+)?\)"), "a stack frame"),
     (re.compile(r"goroutine \d+ \[running\]"), "a Go stack"),
     (
         re.compile(r"(?:^|[\s\"'(=])(?:/home/|/root/|/usr/src/|/var/www/|[A-Z]:\\\\?Users\\)"),

@@ -105,24 +105,23 @@ LC_02 = Rule(
     bad=(written(*told("finite", *_OPEN, Completed(), item(1), ENDED, EOF), declared=_TM),),
 )
 
-# A role that is declared to fail and answers so was never asked rightly: no evidence about failing.
-_WRONG_DOOR: Final = frozenset({401, 403, 404, 405})
-
 
 def failure_is_visible(h: History) -> Iterator[Finding]:
     silent: list[Record] = []
     sessions = h.sessions("failing")
+    alive = any(standing.opened(h, s) for s in h.sessions("look"))
     for session in sessions:
         answer = h.first(Opened, session)
         refused = h.first(Refused, session)
-        late = next((r for r in h.of(Expired, session) if r.index < standing.own_end(h, session)), None)
+        late = next(iter(standing.expired(h, session)), None)
         if isinstance(answer and answer.event, Opened) and not standing.opened(h, session):
             status = answer.event.status  # type: ignore[union-attr]
-            yield unknown(f"failing answered {status}", answer) if status in _WRONG_DOOR else held(answer)
+            # Below 500 the handler that fails was never reached: a wrong path, a refusal, a redirect.
+            yield held(answer) if status >= 500 else unknown(f"failing answered {status}", answer)
         elif answer:
             yield from _failure_in_stream(h, session, answer)
             silent += [late] if late and not standing.terminals(h, session) else []
-        elif refused and isinstance(refused.event, Refused) and refused.event.why in {"closed", "reset"}:
+        elif alive and refused and isinstance(refused.event, Refused) and refused.event.why in {"closed", "reset"}:
             yield held(refused)
         elif late:
             silent.append(late)
@@ -142,21 +141,23 @@ def _failure_in_stream(h: History, session: str, answer: Record) -> Iterator[Fin
         yield held(ends[0])
     elif ends:
         yield broken(ends[0], expected="an error, or an end that is visibly broken", got="the success terminal")
-    elif clean and isinstance(clean.event, Ended) and clean.event.framing == "close":
-        # A close-delimited body ends alike after success and failure: only a missing marker shows the difference.
-        marked = h.header.declared.get("profile.terminal")
-        yield (
-            held(clean)
-            if marked
-            else unknown("the body ends with its connection: success and failure look alike", clean)
-        )
     elif clean:
-        wanted = (
-            "the profile's error terminal" if h.header.declared.get("profile.error_channel") else "a message cut short"
-        )
-        yield broken(answer, clean, expected=wanted, got="a clean end, as after success")
+        yield _clean_failure(h, answer, clean)
     elif end := standing.cut(h, session) or standing.reset(h, session):
         yield held(end)
+
+
+def _clean_failure(h: History, answer: Record, clean: Record) -> Finding:
+    """No terminal, and a message whole by its framing. Where success has a marker, its absence shows the failure, but
+    a dialect that has a word for failure must use it. A body that ends with its connection ends alike either way."""
+    declared = h.header.declared
+    by_close = isinstance(clean.event, Ended) and clean.event.framing == "close"
+    if declared.get("profile.terminal") and (by_close or not declared.get("profile.error_channel")):
+        return held(clean)
+    if by_close:
+        return unknown("the body ends with its connection: success and failure look alike", clean)
+    wanted = "the profile's error terminal" if declared.get("profile.error_channel") else "a message cut short"
+    return broken(answer, clean, expected=wanted, got="a clean end, as after success")
 
 
 LC_07 = Rule(
@@ -197,15 +198,19 @@ LC_07 = Rule(
 
 
 def clean_end_has_its_marker(h: History) -> Iterator[Finding]:
+    if not h.header.declared.get("profile.terminal"):
+        return
     for session in h.sessions("finite"):
         ends = standing.terminals(h, session)
         clean = standing.whole(h, session)
-        if ends:
+        if not standing.opened(h, session):
+            yield unknown(standing.not_opened(h, session))
+        elif ends:
             yield held(ends[0])
         elif clean:
             yield broken(clean, expected="the profile's terminal marker before the end", got="a clean end without it")
         else:
-            yield unknown(standing.not_opened(h, session) or "finite did not end by itself while we read")
+            yield unknown("finite did not end by itself while we read")
 
 
 LC_14 = Rule(
@@ -240,6 +245,8 @@ def served_again(h: History) -> Iterator[Finding]:
         yield unknown("no look was answered with a stream before the disturbance")
     elif again := next((r for s in looks if (r := standing.served_as(h, control, s))), None):
         yield held(before[-2:], disturbance, again)
+    elif any(h.of(Expired, s) and not standing.expired(h, s) for s in looks):
+        yield unknown("this machine stood still meanwhile")
     elif any(_busy(h, s) for s in looks):
         yield unknown("the target answered 429: it limits our rate")
     elif len(looks) >= 3:
@@ -272,8 +279,8 @@ def _control(h: History, looks: list[str]) -> Control | None:
         record = standing.opened(h, session)
         if session not in looks and record and isinstance(record.event, Opened):
             items = h.first(Item, session) is not None
-            streams = items or not standing.whole(h, session)
-            return Control(record.event.status, record.event.essence, items, 0.0) if streams else None
+            if items or (standing.expired(h, session) and not standing.whole(h, session)):
+                return Control(record.event.status, record.event.essence, items, 0.0)
     return None
 
 

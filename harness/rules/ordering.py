@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import Elided, Item, Record
+from streamspec.harness.core.event import Elided, Failed, Item, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
 
@@ -76,7 +76,10 @@ def nothing_lost(h: History) -> Iterator[Finding]:
         end = standing.whole(h, session)
         if not isinstance(due, int):
             continue
-        if not end or not standing.seen_whole(h, session):
+        failed = h.first(Failed, session)
+        if failed:
+            yield unknown("finite ended with an error", failed)
+        elif not end or not standing.opened(h, session) or not standing.seen_whole(h, session):
             yield unknown(standing.not_opened(h, session) or "finite was not seen whole")
         elif len(numbers) > due or len(numbered) < len(standing.items(h, session)):
             yield unknown("the items that came do not fit what was declared of finite", end)

@@ -214,11 +214,17 @@ SSE_06 = Rule(
 )
 
 
+_GAP_LEAST_MS: Final = 50
+
+
 def sent_when_produced(h: History) -> Iterator[Finding]:
     """The second item is produced gap_ms after the first: when both come together, the first was held back. One in
     time proves little and one late nothing; all of them decide."""
     gap_ms = h.declared("prompt", "gap_ms")
     if not isinstance(gap_ms, int):
+        return
+    if gap_ms < _GAP_LEAST_MS:
+        yield unknown(f"a gap of {gap_ms} ms is too small to see; declare at least {_GAP_LEAST_MS}")
         return
     sessions = h.sessions("prompt")
     late: list[Record] = []
@@ -329,8 +335,13 @@ SSE_13 = Rule(
 )
 
 
+_JSON: Final = {"profile.items": "json"}
+
+
 def items_are_json(h: History) -> Iterator[Finding]:
-    return _grammar(h, ("sse.data-not-json",), "one RFC 8259 text as data")
+    if h.header.declared.get("profile.items") != "json":
+        return
+    yield from _grammar(h, ("sse.data-not-json",), "one RFC 8259 text as data")
 
 
 SSE_24 = Rule(
@@ -342,6 +353,8 @@ SSE_24 = Rule(
     needs=("wire", "feature:json-items"),
     on=_SSE,
     check=items_are_json,
-    good=(written(*told("look", ASK, head(), item(0), *CLOSE)),),
-    bad=(written(*told("look", ASK, head(), Deviation("sse.data-not-json", 6, "NaN"), item(0), *CLOSE)),),
+    good=(written(*told("look", ASK, head(), item(0), *CLOSE), declared=_JSON),),
+    bad=(
+        written(*told("look", ASK, head(), Deviation("sse.data-not-json", 6, "NaN"), item(0), *CLOSE), declared=_JSON),
+    ),
 )

@@ -169,7 +169,7 @@ class BodyObserver:
         line, position = self._line(data, position, room)
         if line is None:
             if len(self._held) > room:
-                self._lose(Deviation("chunk.trailer", at, f"limit {self._limits.trailer_bytes} octets"))
+                self._lose(Deviation("chunk.trailers-too-long", at, f"limit {self._limits.trailer_bytes} octets"))
             return position
         self._trailers += len(line)
         content = line.removesuffix(b"\r")
