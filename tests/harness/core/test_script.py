@@ -1,0 +1,64 @@
+"""Scripts: data that goes to JSON and back and refuses everything else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamspec.harness.core.script import (
+    ACTS,
+    LOOK,
+    Ask,
+    Await,
+    Cancel,
+    Read,
+    Script,
+    Session,
+    script_from_json,
+    script_to_json,
+)
+
+ACT = st.one_of(*map(st.builds, ACTS.values()))
+SESSION = st.builds(Session, acts=st.lists(ACT, max_size=4).map(tuple))
+
+
+@given(st.builds(Script, st.lists(SESSION, max_size=4).map(tuple)))
+def test_a_script_round_trips_through_json(script: Script) -> None:
+    assert script_from_json(json.loads(json.dumps(script_to_json(script)))) == script
+
+
+def test_every_act_is_named() -> None:
+    assert tuple(ACTS.values()) == (Ask, Read, Cancel, Await)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [{}],
+        [{"id": "a", "role": "b", "beside": ""}],
+        [{"id": "a", "role": "b", "beside": "", "acts": [], "more": 1}],
+        [{"id": "a", "role": 3, "beside": "", "acts": []}],
+        [{"id": "a", "role": "b", "beside": "", "acts": [{"act": "Read", "items": "1", "budget": "look_ms"}]}],
+        [{"id": "a", "role": "b", "beside": "", "acts": [{"act": "Cancel", "how": "politely"}]}],
+        [{"id": "a", "role": "b", "beside": "", "acts": [{}]}],
+        [{"id": "a", "role": "b", "beside": "", "acts": [{"act": "Sleep"}]}],
+        [{"id": "a", "role": "b", "beside": "", "acts": [{"act": "Read"}]}],
+        [{"id": "a", "role": "b", "beside": "", "acts": [{"act": "Cancel", "how": "rst", "why": "bored"}]}],
+        ["look"],
+        [{"id": "a", "role": "b", "beside": "", "acts": ["Ask"]}],
+        [{"id": "a", "role": "b", "beside": "", "acts": [{"act": ["Ask"]}]}],
+        3,
+    ],
+)
+def test_anything_else_is_refused(data: Any) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        script_from_json(data)
+
+
+def test_roles_are_named_once_in_order_and_the_look_is_none() -> None:
+    sessions = (Session(str(n), role, ()) for n, role in enumerate(["prompt", LOOK, "finite", "prompt"]))
+    assert Script(tuple(sessions)).roles() == ("prompt", "finite")

@@ -1,0 +1,68 @@
+"""CJ-02 at its edges: a cut is a failure that shows itself, a limit of ours is no fault of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from streamspec.harness.core.event import DEVIATIONS, Deviation, Did, Event
+from streamspec.harness.core.history import History
+from streamspec.harness.core.judge import Verdict
+from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, head, item, told, written
+
+RuleOn = Callable[[str, History], Verdict]
+TYPE = ("Content-Type", "text/event-stream")
+CUT = Deviation("chunk.no-last", 80)
+
+
+def chunked(role: str, *events: Event, coding: str = "chunked") -> History:
+    return written(*told(role, ASK, head(TYPE, ("Transfer-Encoding", coding)), *events))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "role", "events"),
+    [
+        ("PASS", "look", (item(0), ENDED, EOF)),
+        ("PASS", "look", (item(0), *CLOSE)),
+        ("PASS", "endless", (item(0), CUT, EOF)),
+        ("PASS", "failing", (item(0), CUT, EOF)),
+        ("PASS", "finite", (item(0), RESET)),
+        ("PASS", "finite", (item(0), *CANCEL)),
+        ("PASS", "look", (item(0), Did("enough"), Deviation("chunk.size", 99), *CLOSE)),
+        ("FAIL", "finite", (item(0), CUT, EOF)),
+        ("INCONCLUSIVE", "look", (ENDED, EOF)),
+        ("INCONCLUSIVE", "failing", (CUT, EOF)),
+    ],
+)
+def test_chunks_are_well_formed(rule_on: RuleOn, outcome: str, role: str, events: tuple[Event, ...]) -> None:
+    assert rule_on("CJ-02", chunked(role, *events)).outcome == outcome
+
+
+@pytest.mark.parametrize("code", ["chunk.size", "chunk.bare-lf", "chunk.data-end", "chunk.trailer"])
+@pytest.mark.parametrize("role", ["look", "finite", "failing", "endless"])
+def test_every_fault_of_the_grammar_fails_in_every_role(rule_on: RuleOn, code: str, role: str) -> None:
+    assert code in DEVIATIONS
+    verdict = rule_on("CJ-02", chunked(role, item(0), Deviation(code, 80, "0x1f"), *CLOSE))
+    assert verdict.outcome == "FAIL"
+    assert verdict.findings[0].got.endswith(": 0x1f (octet 80 of the response)")
+
+
+def test_our_own_limit_on_a_chunk_line_is_no_fault_of_theirs(rule_on: RuleOn) -> None:
+    """RFC 9112 §7.1.1 sets no length for a chunk extension (standing condition 1)."""
+    history = chunked("look", item(0), Deviation("chunk.line-too-long", 80, "limit 4096 octets"), *CLOSE)
+    assert rule_on("CJ-02", history).outcome != "FAIL"
+
+
+def test_our_own_limit_on_trailers_is_no_fault_of_theirs(rule_on: RuleOn) -> None:
+    history = chunked("look", item(0), Deviation("chunk.trailers-too-long", 80, "limit 16384 octets"), *CLOSE)
+    assert rule_on("CJ-02", history).outcome != "FAIL"
+
+
+@pytest.mark.parametrize("coding", ["chunked", "Chunked", "CHUNKED"])
+def test_the_coding_has_no_case(rule_on: RuleOn, coding: str) -> None:
+    assert rule_on("CJ-02", chunked("look", item(0), ENDED, EOF, coding=coding)).outcome == "PASS"
+
+
+def test_a_body_that_was_not_chunked_proves_no_chunking(rule_on: RuleOn) -> None:
+    assert rule_on("CJ-02", written(*told("look", ASK, head(TYPE), item(0), ENDED, EOF))).outcome == "INCONCLUSIVE"

@@ -1,0 +1,256 @@
+"""A rule proves itself: by its good and bad histories, by silence where there is nothing to see, and by never crashing.
+
+Generic over discovery: a rule added tomorrow is held to all of this without a line here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from itertools import product
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamspec.harness.assembly import all_rules
+from streamspec.harness.core.event import (
+    DEVIATIONS,
+    EVENTS,
+    Closed,
+    Deviation,
+    Did,
+    Ended,
+    Event,
+    Expired,
+    Item,
+    Opened,
+    Refused,
+)
+from streamspec.harness.core.judge import Outcome, Verdict, judge
+from streamspec.harness.core.rule import Level, Rule
+from streamspec.harness.core.script import AGAIN, BEFORE
+from streamspec.harness.core.written import ASK, CANCEL, CLOSE, EOF, head, item, told, written
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.history import History
+
+RULES: Final = all_rules()
+BY_ID: Final = {rule.id: rule for rule in RULES}
+BAD: Final = {Level.MUST: Outcome.FAIL, Level.SHOULD: Outcome.WARN}
+DECLARED: Final[dict[str, str | int | bool]] = {
+    "profile.terminal": True,
+    "profile.error_channel": True,
+    "profile.items": "json",
+    "finite.items": 3,
+    "finite.seq": "$.n",
+    "endless.seq": "$.n",
+    "failing.items_before": 3,
+    "prompt.gap_ms": 200,
+}
+SESSIONS: Final = (
+    *(f"{BEFORE}1", "look-1", "look-2", f"{AGAIN}1", f"{AGAIN}2", f"{AGAIN}3"),
+    *(f"{role}-{n}" for role in ("finite", "endless-stays", "endless-leaves", "failing", "prompt") for n in (1, 2, 3)),
+)
+GOOD: Final = [pytest.param(rule, n, id=f"{rule.id}-{n}") for rule in RULES for n in range(len(rule.good))]
+BROKEN: Final = [pytest.param(rule, n, id=f"{rule.id}-{n}") for rule in RULES for n in range(len(rule.bad))]
+
+
+def verdict_of(rule: Rule, history: History) -> Verdict | None:
+    return next(iter(judge(history, [rule], [rule.id])), None)
+
+
+def outcomes(history: History) -> dict[str, Outcome]:
+    return {v.rule: v.outcome for v in judge(history, RULES, tuple(BY_ID))}
+
+
+# -- its own histories -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rule", "n"), GOOD)
+def test_a_good_history_is_never_held_against_anybody(rule: Rule, n: int) -> None:
+    verdict = verdict_of(rule, rule.good[n])
+    assert verdict is None or verdict.outcome in {Outcome.PASS, Outcome.INCONCLUSIVE}, verdict
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_at_least_one_good_history_passes(rule: Rule) -> None:
+    verdicts = [verdict_of(rule, history) for history in rule.good]
+    assert Outcome.PASS in {verdict.outcome for verdict in verdicts if verdict}
+
+
+@pytest.mark.parametrize(("rule", "n"), BROKEN)
+def test_a_bad_history_breaks_its_rule(rule: Rule, n: int) -> None:
+    verdict = verdict_of(rule, rule.bad[n])
+    assert verdict is not None
+    assert verdict.outcome is BAD[rule.level]
+    for finding in verdict.findings:
+        assert finding.expected
+        assert finding.got
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_has_both_kinds_of_history(rule: Rule) -> None:
+    assert rule.good
+    assert rule.bad
+
+
+# -- silence ---------------------------------------------------------------------------------------------------------
+
+EMPTY: Final = written(declared=DECLARED)
+UNANSWERED: Final = written(*(row for s in SESSIONS for row in told(s, ASK, *CLOSE)), declared=DECLARED)
+WHYS: Final = ("unresolved", "refused", "unreachable", "tls", "closed", "reset", "not-http", "too-long")
+
+
+def refusals(why: str) -> History:
+    return written(
+        *(row for s in SESSIONS for row in told(s, ASK, Refused(why))),  # type: ignore[arg-type]  # one of WHYS
+        declared=DECLARED,
+    )
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+@pytest.mark.parametrize("history", [EMPTY, UNANSWERED], ids=["empty", "unanswered"])
+def test_where_nothing_is_seen_nothing_is_said(rule: Rule, history: History) -> None:
+    verdict = verdict_of(rule, history)
+    assert verdict is not None
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reason
+
+
+@pytest.mark.parametrize("why", WHYS)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_dead_target_neither_passes_nor_fails(rule: Rule, why: str) -> None:
+    verdict = verdict_of(rule, refusals(why))
+    assert verdict is not None
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+# HN-03: a wrong port that answers every request with the same small page yields no PASS in any case.
+PAGE: Final = (
+    Opened(200, "OK", "HTTP/1.1", (("Content-Type", "text/html"), ("Content-Length", "9"))),
+    Ended("length", 9),
+)
+
+
+def constant_pages(first: tuple[Event, ...]) -> History:
+    """A look, a cancel and three looks more, every role beside them, all answered with the page; of the first look
+    `first` was seen."""
+    rows = [*told(f"{BEFORE}1", ASK, *first, *CLOSE), *told("look-1", ASK, PAGE[0], *CANCEL)]
+    for n, session in enumerate(s for s in SESSIONS if s not in {f"{BEFORE}1", "look-1"}):
+        rows += told(session, ASK, *PAGE, *CLOSE, start_ms=50.0 * (n + 1))
+    return written(*rows, declared=DECLARED)
+
+
+@pytest.mark.parametrize("first", [PAGE, PAGE[:1]], ids=["seen whole", "left at its head"])
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_constant_page_passes_nothing(rule: Rule, first: tuple[Event, ...]) -> None:
+    verdict = verdict_of(rule, constant_pages(first))
+    assert verdict is None or verdict.outcome is not Outcome.PASS
+
+
+# -- findings --------------------------------------------------------------------------------------------------------
+
+CODE: Final = st.sampled_from(sorted(DEVIATIONS))
+ACT: Final = st.sampled_from(["ask", "ask:malformed", "enough", "cancel:rst", "cancel:fin", "close"])
+BUDGET: Final = st.sampled_from(["sibling_ms", "item_ms", "recover_ms", "failing_ms", "terminal_ms", "head_ms"])
+STATUS: Final = st.sampled_from([200, 200, 200, 204, 206, 302, 404, 429, 500, 503])
+HEADER: Final = st.sampled_from(
+    [
+        ("Content-Type", "text/event-stream"),
+        ("content-type", 'text/event-stream; charset="latin-1"'),
+        ("Content-Type", ""),
+        ("Cache-Control", "max-age=0"),
+        ("Cache-Control", ",,="),
+        ("Transfer-Encoding", "chunked"),
+        ("Content-Length", "soon"),
+    ]
+)
+SHAPED: Final = st.one_of(
+    st.builds(Opened, STATUS, st.text(max_size=3), st.just("HTTP/1.1"), st.lists(HEADER, max_size=3).map(tuple)),
+    st.builds(Item, st.integers(0, 9), st.integers(0, 9), st.text(max_size=3), st.text(max_size=9), st.integers(0, 99)),
+    st.builds(item, st.integers(0, 5), st.one_of(st.none(), st.integers(-2, 5))),
+    st.builds(Deviation, CODE, st.integers(0, 99), st.text(max_size=5)),
+    st.builds(Did, ACT),
+    st.builds(Expired, BUDGET, st.floats(0, 9e9)),
+    st.sampled_from([Closed("eof"), Closed("reset"), Closed("ours")]),
+    *(
+        st.builds(kind, **{f.name: ... for f in fields(kind)})
+        for kind in EVENTS.values()
+        if kind not in {Opened, Item, Deviation, Did, Expired, Closed}
+    ),
+)
+VALUE: Final = st.one_of(st.integers(-3, 10**9), st.text(max_size=3), st.booleans())
+ANYTHING: Final = st.builds(
+    lambda rows, declared, method: written(*rows, declared=declared, method=method),
+    st.lists(st.tuples(st.sampled_from(SESSIONS), st.floats(0, 1e6), SHAPED), max_size=25),
+    st.dictionaries(st.sampled_from(sorted(DECLARED)), VALUE),
+    st.sampled_from(["GET", "POST"]),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(ANYTHING)
+def test_no_history_makes_a_check_crash(history: History) -> None:
+    errors = [v.reason for v in judge(history, RULES, tuple(BY_ID)) if v.outcome is Outcome.ERROR]
+    assert errors == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANYTHING)
+def test_a_finding_points_at_records_of_this_history_and_says_what_it_means(history: History) -> None:
+    for rule in RULES:
+        for finding in rule.check(history):
+            assert all(0 <= index < len(history.records) for index in finding.evidence)
+            assert finding.evidence == tuple(sorted(set(finding.evidence)))
+            match finding.stance:
+                case "held":
+                    assert finding.evidence, f"{rule.id} held without evidence"
+                case "broken":
+                    assert finding.evidence, f"{rule.id} broken without evidence"
+                    assert finding.expected
+                    assert finding.got
+                case "unknown":
+                    assert finding.reason
+
+
+@settings(max_examples=100, deadline=None)
+@given(ANYTHING)
+def test_judging_twice_says_the_same(history: History) -> None:
+    assert judge(history, RULES, tuple(BY_ID)) == judge(history, RULES, tuple(BY_ID))
+
+
+# -- deviations ------------------------------------------------------------------------------------------------------
+
+# Codes that no rule reads, and why.
+UNREAD: Final = {
+    "chunk.line-too-long": "our limit, not theirs (standing condition 1)",
+    "chunk.trailers-too-long": "our limit, not theirs (standing condition 1)",
+    "sse.line-too-long": "our limit, not theirs (standing condition 1)",
+    "sse.event-too-long": "our limit, not theirs (standing condition 1)",
+}
+SOURCED: Final = re.compile(r"(chunk|sse|body)\.|head\.length")
+
+
+def broken_by(code: str) -> set[str]:
+    """The rules that some stream with this deviation breaks."""
+    found: set[str] = set()
+    for role, coding in product(("look", "finite"), ((), (("Transfer-Encoding", "chunked"),))):
+        opened = head(("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"), *coding)
+        for ends in product((Deviation(code, 30),), ((Ended("chunked", 30), EOF), (EOF,))):
+            flat: tuple[Event, ...] = (ends[0], *ends[1])
+            history = written(*told(role, ASK, opened, item(0), *flat), declared={"profile.items": "json"})
+            clean = written(*told(role, ASK, opened, item(0), *flat[1:]), declared={"profile.items": "json"})
+            bad = {r for r, outcome in outcomes(history).items() if outcome in {Outcome.FAIL, Outcome.WARN}}
+            found |= bad - {r for r, outcome in outcomes(clean).items() if outcome in {Outcome.FAIL, Outcome.WARN}}
+    return found
+
+
+@pytest.mark.parametrize("code", [code for code in DEVIATIONS if SOURCED.match(code)])
+def test_every_deviation_is_read_by_some_rule_or_excused(code: str) -> None:
+    assert bool(broken_by(code)) is (code not in UNREAD)
+
+
+def test_an_excuse_is_for_a_deviation_that_exists() -> None:
+    assert set(UNREAD) <= set(DEVIATIONS)

@@ -1,0 +1,376 @@
+"""Configuration: a usage error names what is wrong, where, and what would be right."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streamspec.harness import config
+from streamspec.harness.assembly import all_rules
+from streamspec.harness.core.case import ROLES
+from streamspec.harness.core.errors import UsageError
+from streamspec.harness.core.ports import Request
+from streamspec.harness.core.profile import KINDS, Clause
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOOK = Request("https://example.test:8443/v1/stream?x=1", "POST", (("Authorization", "Bearer t"),), b"{}")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("finit", "; did you mean finite?"), ("endles", "; did you mean endless?"), ("zzz", ""), ("", "")],
+)
+def test_a_likely_typing_error_gets_a_suggestion(word: str, hint: str) -> None:
+    assert config.nearest(word, ROLES) == hint
+
+
+# -- URLs ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8000/events",
+        "https://example.test",
+        "http://[::1]:8000/",
+        "HTTP://EXAMPLE.TEST/",
+        "http://example.test/a?b=c#d",
+        "http://example.test:65535/",
+        "http://example.test/a@b:c",
+    ],
+)
+def test_a_url_is_taken_as_it_is(url: str) -> None:
+    assert config.target_url(url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "http:// or https://"),
+        ("localhost:8000", "http:// or https://"),
+        ("example.test/stream", "http:// or https://"),
+        ("//example.test/", "http:// or https://"),
+        ("file:///etc/passwd", "http:// or https://"),
+        ("ftp://example.test/", "http:// or https://"),
+        ("ws://example.test/", "http:// or https://"),
+        ("javascript:alert(1)", "http:// or https://"),
+        ("http://", "no host"),
+        ("http:///path", "no host"),
+        ("http://:8000/", "no host"),
+        ("http://example.test:0/", "no host and port"),
+        ("http://example.test:65536/", "out of range"),
+        ("http://example.test:-1/", "ort"),
+        ("http://example.test:port/", "ort"),
+        ("http://[::1/", "IPv6"),
+        ("http://a b/", "no blanks or control"),
+        (" http://example.test/", "no blanks or control"),
+        ("http://example.test/\r\nHost: evil", "no blanks or control"),
+        ("http://example.test/\n", "no blanks or control"),
+        ("http://example.test/\x00", "no blanks or control"),
+        ("http://example.test/\x7f", "no blanks or control"),
+        ("http://example.test/\t", "no blanks or control"),
+    ],
+)
+def test_a_bad_url_is_named_with_what_is_wrong(url: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        config.target_url(url)
+    message = str(caught.value)
+    assert message.startswith("target")
+    assert words in message
+    assert not re.search(r"[\r\n\0]", message)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://ann:hunter2@example.test/",
+        "http://hunter2@example.test/",
+        "http://:hunter2@example.test/",
+        "http://@example.test/",
+        "http://example.test\\@evil.test/",
+    ],
+)
+def test_credentials_in_a_url_are_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(UsageError, match="use -H 'Authorization") as caught:
+        config.target_url(url)
+    assert "hunter2" not in str(caught.value)
+
+
+# The transport refuses these too, but in the middle of a run, where a usage error ends as ours (exit 4).
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.test/\u202ex",
+        "http://example.test/\x85",
+        "http://example.test/é",
+        "http://example.test/?q=漢",
+        "http://exa_mple,test/",
+        "http://[::g]/",
+        "http://[1::2::3]/",
+        f"http://{'a' * 70}.test/",
+        "http://%31/",
+    ],
+)
+def test_a_url_that_http_cannot_carry_is_refused_here(url: str) -> None:
+    with pytest.raises(UsageError, match="target"):
+        config.target_url(url)
+
+
+# -- headers ---------------------------------------------------------------------------------------------------------
+
+
+def test_headers_keep_order_spelling_and_repeats() -> None:
+    words = ["X-A: 1", "x-a:2", "Accept:  text/event-stream ", "X-Colon: a:b:c", "X-Empty:"]
+    assert config.headers(words) == (
+        ("X-A", "1"),
+        ("x-a", "2"),
+        ("Accept", "text/event-stream"),
+        ("X-Colon", "a:b:c"),
+        ("X-Empty", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["", "Authorization", "Bearer abc", ": value", "  : value", "X: a\r\nEvil: b", "X\n: a", "X: a\0"],
+)
+def test_a_bad_header_is_named_and_the_right_form_shown(word: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        config.headers([word])
+    assert str(caught.value).startswith("-H ")
+    assert "'Name: value'" in str(caught.value)
+    assert not re.search(r"[\r\n\0]", str(caught.value))
+
+
+# What we send must be right, or the target is judged by our own mistake (HN-06).
+@pytest.mark.parametrize("word", ["Bad Name: x", "Bad(Name): x", "X-Näme: x", "X: 漢", "X: a\x01b", "X: a\x7fb"])
+def test_a_header_that_http_cannot_carry_is_refused_here(word: str) -> None:
+    with pytest.raises(UsageError, match="-H "):
+        config.headers([word])
+
+
+# -- roles -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_role_is_asked_like_the_look_at_its_own_path() -> None:
+    made = config.roles(["finite=/fin?n=3", "finite.items=3", "finite.seq=$.n", "endless=more"], LOOK)
+    assert made["finite"].request == Request("https://example.test:8443/fin?n=3", "POST", LOOK.headers, b"{}")
+    assert dict(made["finite"].attributes) == {"items": 3, "seq": "$.n"}
+    assert made["endless"].request.url == "https://example.test:8443/v1/more"
+    assert dict(made["endless"].attributes) == {}
+
+
+def test_a_role_keeps_what_follows_the_first_equals_sign() -> None:
+    assert config.roles(["finite=/f?a=b=c"], LOOK)["finite"].request.url.endswith("/f?a=b=c")
+
+
+def test_the_attributes_of_a_role_may_come_first() -> None:
+    assert config.roles(["finite.items=0", "finite=/f"], LOOK)["finite"].attributes["items"] == 0
+
+
+def test_without_words_there_are_no_roles() -> None:
+    assert dict(config.roles([], LOOK)) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["finite"], "write NAME=PATH or NAME.ATTRIBUTE=VALUE"),
+        (["finite="], "write NAME=PATH or NAME.ATTRIBUTE=VALUE"),
+        (["=/x"], "no role ''"),
+        (["finit=/x"], "did you mean finite?"),
+        (["faling=/x"], "did you mean failing?"),
+        (["zzz=/x"], "there are finite, endless, failing, prompt"),
+        (["finite=/x", "finite.item=3"], "did you mean items?"),
+        (["finite=/x", "finite.gap_ms=3"], "it has items, seq"),
+        (["finite=/x", "finite.=3"], "no attribute ''"),
+        (["finite=/x", "finite.a.b=3"], "no attribute 'a.b'"),
+        (["finite=/x", "finite.items=many"], "a whole number"),
+        (["finite=/x", "finite.items=-1"], "a whole number"),
+        (["finite=/x", "finite.items=1.5"], "a whole number"),
+        (["finite=/x", "finite.items=1_000"], "a whole number"),
+        (["finite=/x", "finite.items=٣"], "a whole number"),
+        (["finite=/x", "finite.items=1000000000"], "999999999"),
+        (["finite=/x", "finite.seq=n"], "like $.n"),
+        (["finite=/x", "finite=/y"], "said twice"),
+        (["finite=/x", "finite.items=1", "finite.items=1"], "said twice"),
+        (["finite.items=3"], "Say --role finite=/path as well"),
+        (["prompt=/x", "finite.items=3"], "--role finite.…: where is it?"),
+        (["finite=file:///etc/passwd"], "http:// or https://"),
+        (["finite=http://ann:hunter2@x/"], "credentials"),
+        (["finite=/a b"], "no blanks"),
+        (["finite=/a\r\nHost: evil"], "no blanks"),
+    ],
+)
+def test_a_bad_role_is_named_with_what_is_wrong(words: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        config.roles(words, LOOK)
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert not re.search(r"[\r\n\0]", str(caught.value))
+
+
+@pytest.mark.parametrize("word", ["finite=/a b", "finite=file:///x", "finite=http://x:0/"])
+def test_a_bad_path_of_a_role_is_named_with_its_option(word: str) -> None:
+    with pytest.raises(UsageError, match="--role"):
+        config.roles([word], LOOK)
+
+
+@pytest.mark.parametrize("path", ["$.", "$..a", "$.a.", "$.a b", "$"])
+def test_the_path_of_a_counting_field_names_a_field(path: str) -> None:
+    with pytest.raises(UsageError, match="--role"):
+        config.roles(["finite=/x", f"finite.seq={path}"], LOOK)
+
+
+def test_a_counting_field_may_lie_deep() -> None:
+    assert config.roles(["finite=/x", "finite.seq=$.data.n"], LOOK)["finite"].attributes["seq"] == "$.data.n"
+
+
+@pytest.mark.parametrize("path", ["//evil.test/x", "http://example.test:8443/x", "https://example.test/x"])
+def test_a_role_is_an_endpoint_of_the_looks_server(path: str) -> None:
+    """Else its requests would carry the look's secrets to another one."""
+    with pytest.raises(UsageError, match="--role finite"):
+        config.roles([f"finite={path}"], LOOK)
+
+
+@pytest.mark.parametrize("url", ["https://example.test:8443/x", "HTTPS://example.test:8443/x"])
+def test_a_role_may_say_its_whole_url(url: str) -> None:
+    assert config.roles([f"finite={url}"], LOOK)["finite"].request.url.lower() == url.lower()
+
+
+# -- rules -----------------------------------------------------------------------------------------------------------
+
+
+def test_rules_are_chosen_by_id_or_family_in_any_case_and_in_their_own_order() -> None:
+    rules = all_rules()
+    assert config.selected(rules, ()) == rules
+    assert [r.id for r in config.selected(rules, ("lc-16", "ER"))] == ["ER-01", "ER-04", "ER-10", "LC-16"]
+    assert [r.id for r in config.selected(rules, ("LC-01", "LC-01", "LC-02"))] == ["LC-01", "LC-02"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said"), [("LC-99", "did you mean LC-"), ("SSF", "did you mean SSE?"), ("zzzz", "zzzz"), ("", "no such")]
+)
+def test_an_unknown_rule_is_named_with_the_nearest(prefix: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        config.selected(all_rules(), (prefix, "LC-01"))
+    assert str(caught.value).startswith(f"--rule {prefix}")
+    assert said in str(caught.value)
+
+
+# -- profiles --------------------------------------------------------------------------------------------------------
+
+GOOD = b"""
+name = "mine"
+sentence = "a dialect"
+items = "json"
+[[map]]
+when = { event = "end", "json.type" = "x" }
+is = "completed"
+[[map]]
+when = { data = "[DONE]" }
+is = "failed"
+"""
+
+
+@pytest.mark.parametrize("name", config.profile_names())
+def test_every_built_in_profile_is_read_and_named_after_its_file(name: str) -> None:
+    assert config.profile(name).name == name
+    assert config.profile(name).sentence
+
+
+def test_the_built_in_profiles_are_listed() -> None:
+    assert config.profile_names() == ("plain", "streamspec")
+
+
+def test_a_profile_is_an_ordered_map() -> None:
+    made = config.profile_from_toml(GOOD, "mine.toml")
+    assert (made.name, made.sentence, made.items) == ("mine", "a dialect", "json")
+    assert made.clauses == (
+        Clause((("event", "end"), ("json.type", "x")), "completed"),
+        Clause((("data", "[DONE]"),), "failed"),
+    )
+
+
+def test_a_profile_is_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(GOOD)
+    assert config.profile(str(path)) == config.profile_from_toml(GOOD, "x")
+
+
+def clause(text: str) -> str:
+    return f'name = "x"\nsentence = "y"\n[[map]]\nwhen = {{ event = "a" }}\nis = "item"\n[[map]]\n{text}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name = ]", "(at line 1, column 8)"),
+        ('name = "a"\nname = "b"\n', "line 2"),
+        ('sentence = "y"', 'name = "…" is missing'),
+        ('name = ""\nsentence = "y"', 'name = "…" is missing'),
+        ('name = 3\nsentence = "y"', 'name = "…" is missing'),
+        ('name = "x"', 'sentence = "…" is missing'),
+        ('name = "x"\nsentense = "y"', "unknown key 'sentense'; did you mean sentence?"),
+        ('name = "x"\nsentence = "y"\nitems = "xml"', "items = 'xml'; one of any, json is needed"),
+        ('name = "x"\nsentence = "y"\nitems = ["json"]', "one of any, json is needed"),
+        ('name = "x"\nsentence = "y"\n[map]\nwhen = 3', "written [[map]]"),
+        ('name = "x"\nsentence = "y"\nmap = [3]', "[[map]] number 1"),
+        (clause('is = "item"'), "[[map]] number 2: when"),
+        (clause('when = {}\nis = "item"'), "[[map]] number 2: when"),
+        (clause('when = "end"\nis = "item"'), "[[map]] number 2: when"),
+        (clause('when = { event = 3 }\nis = "item"'), "[[map]] number 2: when"),
+        (clause('when = { events = "x" }\nis = "item"'), "[[map]] number 2: 'events' is no condition"),
+        (clause('when = { json = "x" }\nis = "item"'), "'json' is no condition (event, data, json.FIELD)"),
+        (clause('when = { event = "x" }\nis = "done"'), f"is = 'done'; one of {', '.join(KINDS)} is needed"),
+        (clause('when = { event = "x" }'), "is = None; one of"),
+        (clause('when = { event = "x" }\nis = ["item"]'), "one of start"),
+    ],
+)
+def test_a_bad_profile_is_named_with_its_place(text: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        config.profile_from_toml(text.encode(), "mine.toml")
+    assert str(caught.value).startswith("mine.toml")
+    assert said in str(caught.value)
+
+
+def test_a_profile_that_is_no_text_is_named() -> None:
+    with pytest.raises(UsageError, match=r"mine\.toml: "):
+        config.profile_from_toml(b'name = "\xff"', "mine.toml")
+
+
+@pytest.mark.parametrize("extra", ['whem = "x"', 'comment = "x"'])
+def test_an_unknown_key_in_a_row_of_the_map_is_named_like_any_other(extra: str) -> None:
+    with pytest.raises(UsageError, match="number 2"):
+        config.profile_from_toml(clause(f'when = {{ event = "x" }}\nis = "item"\n{extra}').encode(), "mine.toml")
+
+
+def test_a_profile_nested_too_deep_is_named() -> None:
+    with pytest.raises(UsageError, match=r"mine\.toml"):
+        config.profile_from_toml(b"name = " + b"[" * 100_000, "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("streamspek", "did you mean streamspec?"),
+        ("zzz", "there are plain, streamspec"),
+        ("../plain", "no such profile"),
+        ("/nowhere/mine.toml", "No such file"),
+    ],
+)
+def test_an_unknown_profile_is_named(name: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        config.profile(name)
+    assert str(caught.value).startswith(f"--profile {name}: ")
+    assert said in str(caught.value)
+
+
+def test_a_directory_is_no_profile(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").mkdir()
+    with pytest.raises(UsageError, match="--profile"):
+        config.profile(str(tmp_path / "mine.toml"))

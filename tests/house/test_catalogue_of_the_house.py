@@ -1,0 +1,147 @@
+"""Rules, scenarios and roles fit together: nothing promised that does not exist, nothing that nobody promises."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from streamspec.harness.assembly import EMBEDDED_PROFILE, EMBEDDED_ROLES, all_drivers, all_rules, all_scenarios
+from streamspec.harness.config import profile_names, roles
+from streamspec.harness.core.case import ROLES, Scenario
+from streamspec.harness.core.ports import Request
+from streamspec.harness.core.script import LOOK, Ask, Await
+from streamspec.reports.terminal import hint
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.rule import Rule
+
+RULES: Final = all_rules()
+IDS: Final = [rule.id for rule in RULES]
+SCENARIOS: Final = all_scenarios()
+
+# The closed list of design 5 and decision 4.
+NEEDS: Final = {
+    *("wire", "seq", "terminal", "auth", "heartbeat", "resume", "bulk", "concurrent", "process", "script", "object"),
+    *("client", "proxy", "load"),
+    *(f"role:{name}" for name in ROLES),
+    *(f"role:{name}.{attribute}" for name, kind in ROLES.items() for attribute in kind.attributes),
+}
+OPEN_NEEDS: Final = re.compile(r"(told|feature):[a-z][a-z0-9_.-]*")
+
+
+def test_every_id_is_a_family_and_a_number_and_unique() -> None:
+    assert all(re.fullmatch(r"[A-Z]{2,3}-[0-9]{2}", name) for name in IDS)
+    assert len(IDS) == len(set(IDS))
+    assert sorted(IDS) == IDS
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_a_rule_says_what_why_and_from_where(rule: Rule) -> None:
+    assert len(rule.sentence) > 20
+    assert rule.sentence.endswith(".")
+    assert len(rule.source) > 4
+    assert len(rule.why) > 20
+    assert rule.why.endswith(".")
+    assert rule.family in {"LC", "OI", "BP", "CN", "ER", "DR", "MX", "DL", "SSE", "ND", "CJ", "WS", "TC", "GR"} | {
+        *("AU", "HB", "RC", "LM", "RL", "XB"),
+    }
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_the_needs_of_a_rule_are_of_the_closed_list(rule: Rule) -> None:
+    assert rule.needs
+    assert len(rule.needs) == len(set(rule.needs))
+    assert {need for need in rule.needs if need not in NEEDS and not OPEN_NEEDS.fullmatch(need)} == set()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_every_need_has_a_hint_for_people(rule: Rule) -> None:
+    for need in rule.needs:
+        assert need == "wire" or hint(need) != need
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_a_rule_follows_from_rules_that_exist(rule: Rule) -> None:
+    assert set(rule.after) <= set(IDS) - {rule.id}
+
+
+def test_no_rules_follow_from_each_other() -> None:
+    """Two that name each other would excuse each other: both broken, neither a FAIL."""
+    after = {rule.id: rule.after for rule in RULES}
+    for start, causes in after.items():
+        reached, edge = set[str](), set(causes)
+        while edge - reached:
+            reached |= edge
+            edge = set(chain.from_iterable(after[name] for name in edge))
+        assert start not in reached
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_a_rule_speaks_of_bindings_that_exist(rule: Rule) -> None:
+    assert set(rule.on) <= {driver.name for driver in all_drivers()}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_every_rule_is_promised_by_some_scenario(rule: Rule) -> None:
+    assert [scenario.id for scenario in SCENARIOS if rule.id in scenario.promises]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_every_role_that_a_rule_needs_is_opened_by_a_scenario_that_promises_it(rule: Rule) -> None:
+    opened = set(chain.from_iterable(s.script.roles() for s in SCENARIOS if rule.id in s.promises))
+    needed = {need.removeprefix("role:").partition(".")[0] for need in rule.needs if need.startswith("role:")}
+    assert needed <= opened
+
+
+def test_scenarios_have_ids_of_their_own() -> None:
+    assert len({scenario.id for scenario in SCENARIOS}) == len(SCENARIOS)
+    names = {"".join(c if c.isalnum() or c in "-@." else "_" for c in s.id) for s in SCENARIOS}
+    assert len(names) == len(SCENARIOS)  # on disk too
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
+def test_a_scenario_promises_rules_that_exist(scenario: Scenario) -> None:
+    assert scenario.promises
+    assert len(scenario.promises) == len(set(scenario.promises))
+    assert set(scenario.promises) <= set(IDS)
+    assert re.fullmatch(r"[a-z]+/[a-z0-9-]+", scenario.id)
+    assert scenario.sentence
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
+def test_a_script_opens_known_roles_and_waits_for_sessions_of_its_own(scenario: Scenario) -> None:
+    sessions = {session.id: session for session in scenario.script.sessions}
+    assert len(sessions) == len(scenario.script.sessions)
+    assert set(scenario.script.roles()) <= set(ROLES)
+    for session in scenario.script.sessions:
+        assert session.id.startswith(session.role)
+        assert not session.beside or session.beside in sessions
+        assert sum(isinstance(act, Ask) for act in session.acts) == 1
+        for act in session.acts:
+            if isinstance(act, Await):
+                assert act.session in sessions
+                assert 0 < act.acts <= len(sessions[act.session].acts)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
+def test_a_scenario_with_sessions_at_once_needs_a_target_that_serves_them(scenario: Scenario) -> None:
+    at_once = any(session.beside for session in scenario.script.sessions)
+    assert ("concurrent" in scenario.needs) is at_once
+
+
+def test_every_role_is_asked_by_some_scenario() -> None:
+    assert set(ROLES) == set(chain.from_iterable(scenario.script.roles() for scenario in SCENARIOS))
+
+
+def test_a_bare_url_plans_four_cases() -> None:
+    bare = [s.id for s in SCENARIOS if {session.role for session in s.script.sessions} == {LOOK}]
+    assert len(bare) == 4
+
+
+def test_the_embedded_reference_declares_every_role() -> None:
+    made = roles(EMBEDDED_ROLES, Request("http://127.0.0.1:1/"))
+    assert set(made) == set(ROLES)
+    assert EMBEDDED_PROFILE in profile_names()
