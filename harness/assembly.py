@@ -18,6 +18,7 @@ from streamspec.harness.core.errors import NoVerdict, UsageError
 from streamspec.harness.core.limits import LIMITS, budgets
 from streamspec.harness.core.plan import Plan, plan
 from streamspec.harness.core.ports import Driver, Request, Transport
+from streamspec.harness.core.redaction import redacted_url
 from streamspec.harness.core.rule import Rule
 from streamspec.harness.core.run import About, Result, Run
 from streamspec.harness.discovery import constants
@@ -115,7 +116,7 @@ async def _run(settings: Settings, chosen: tuple[Rule, ...], progress: Callable[
         place,
     )
     about = _about(settings, target, bench, factor)
-    progress(f"probing {settings.look.url}", 0, 0)
+    progress(f"probing {about.target}", 0, 0)
     results: list[Result] = []
     made = Plan((), (), ())
     problem = ""
@@ -132,7 +133,9 @@ async def _run(settings: Settings, chosen: tuple[Rule, ...], progress: Callable[
             },
         )
         about = _about(settings, target, bench, factor)
-        made = _only(plan(all_scenarios(), bench.rules, target, settings.seed), chosen)
+        whole = plan(all_scenarios(), bench.rules, target, settings.seed)
+        bench = replace(bench, rules=whole.rules)  # what the plan skips is judged nowhere
+        made = _only(whole, chosen)
         results.append(result_of(probed.history, (), bench.rules, place))
         await execute(made, bench, results, progress, lost="" if probed.back else probed.history.header.case)
     except NoVerdict as none:
@@ -186,11 +189,11 @@ def _only(made: Plan, chosen: tuple[Rule, ...]) -> Plan:
 
 def _about(settings: Settings, target: Capabilities, bench: Bench, factor: float) -> About:
     return About(
-        target=settings.look.url,
+        target=redacted_url(settings.look.url),
         binding=target.binding,
         binding_reason=target.binding_reason,
         profile=target.profile.name,
-        roles=tuple((name, role.request.url) for name, role in target.roles.items()),
+        roles=tuple((name, redacted_url(role.request.url)) for name, role in target.roles.items()),
         seed=settings.seed,
         tool=bench.tool,
         started=bench.started,

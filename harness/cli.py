@@ -159,7 +159,7 @@ def _settings(url: str, options: dict[str, Any]) -> Settings:
         body = _body(words["data"])
         look = Request(
             config.target_url(url),
-            words["method"] or ("POST" if body else "GET"),
+            config.method(words["method"] or ("POST" if body else "GET")),
             config.headers(words["headers"]),
             body,
         )

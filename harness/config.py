@@ -74,6 +74,13 @@ def _is_host(host: str) -> bool:
         return False
 
 
+def method(word: str) -> str:
+    """A request method (RFC 9110 §9.1). Raises `UsageError`."""
+    if not _TOKEN.fullmatch(word):
+        raise UsageError(f"-X {word!r}: no request method")
+    return word
+
+
 def headers(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """`NAME: VALUE` words as pairs. Raises `UsageError`."""
     found: list[tuple[str, str]] = []
@@ -116,6 +123,11 @@ def _once(again: bool, word: str) -> None:  # noqa: FBT001 -- private
         raise UsageError(f"--role {word!r}: said twice")
 
 
+def _origin(url: str) -> tuple[str, str | None, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+
+
 def _attribute(role: str, attribute: str, value: str, where: str) -> Declared:
     known = ROLES[role].attributes
     if attribute not in known:
@@ -135,7 +147,7 @@ def _role(name: str, path: str, attributes: dict[str, Declared], look: Request) 
         url = target_url(urljoin(look.url, path))
     except (UsageError, ValueError) as error:
         raise UsageError(f"--role {name}=…: {error}") from error
-    if urlsplit(url)[:2] != urlsplit(look.url)[:2]:
+    if _origin(url) != _origin(look.url):
         raise UsageError(f"--role {name}={printable(path)}: a role is an endpoint of the same server")
     request = Request(url, look.method, look.headers, look.body)
     return Role(name, request, MappingProxyType(attributes))
@@ -165,9 +177,11 @@ def profile(name: str) -> Profile:
     if name.endswith(".toml"):
         try:
             with Path(name).open("rb") as file:
-                data = file.read(_PROFILE_BYTES_MAX)
+                data = file.read(_PROFILE_BYTES_MAX + 1)
         except OSError as error:
             raise UsageError(f"--profile {name}: {error.strerror}") from error
+        if len(data) > _PROFILE_BYTES_MAX:
+            raise UsageError(f"--profile {name}: larger than {_PROFILE_BYTES_MAX} octets")
         return profile_from_toml(data, name)
     if name not in profile_names():
         known = profile_names()
@@ -209,7 +223,7 @@ def _clause(row: Any, place: str) -> Clause:
     if not isinstance(when, dict) or not when or not all(isinstance(v, str) for v in when.values()):
         raise UsageError(f'{place}: when = {{ event = "…" }} is needed')
     for key in when:
-        if key not in {"event", "data"} and not key.startswith("json."):
+        if key not in {"event", "data"} and not (key.startswith("json.") and key.count(".") == 1):
             raise UsageError(f"{place}: {key!r} is no condition (event, data, json.FIELD)")
     if kind not in KINDS:
         raise UsageError(f"{place}: is = {kind!r}; one of {', '.join(KINDS)} is needed")

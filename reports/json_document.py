@@ -130,28 +130,28 @@ def report(run: Run) -> Report:
     ]
     return Report(
         schema_version=SCHEMA_VERSION,
-        tool=about.tool,
-        started=about.started,
+        tool=printable(about.tool),
+        started=printable(about.started),
         duration_s=round(run.duration_s, 3),
         seed=about.seed,
         calibration=about.calibration,
         complete=not (run.stopped or run.problem),
-        stopped=run.stopped,
+        stopped=printable(run.stopped),
         problem=printable(run.problem),
         exit_code=exit_code(run),
         target=Target(
             url=printable(about.target),
-            binding=about.binding,
+            binding=printable(about.binding),
             binding_reason=printable(about.binding_reason),
-            profile=about.profile,
-            roles={name: printable(path) for name, path in about.roles},
+            profile=printable(about.profile),
+            roles={printable(name): printable(path) for name, path in about.roles},
             serial=about.serial,
         ),
         counts={outcome.value: n for outcome, n in counts(run).items()},
         rules=[_rule(line) for line in found],
         failures=failures,
         cases=[_case(result) for result in run.results],
-        stored=about.place,
+        stored=printable(about.place),
     )
 
 
@@ -163,8 +163,8 @@ def _rule(line: Line) -> RuleOutcome:
         source=line.rule.source,
         outcome=line.outcome.value,
         reason="; ".join(dict.fromkeys(printable(v.reason) for _, v in line.told if v.reason)),
-        missing=list(line.missing),
-        cases=[result.case for result, _ in line.told],
+        missing=[printable(need) for need in line.missing],
+        cases=[printable(result.case) for result, _ in line.told],
     )
 
 
@@ -197,10 +197,10 @@ def _failure(told: Explanation) -> Failure:
 
 def _case(result: Result) -> CaseResult:
     return CaseResult(
-        id=result.case,
-        promises=list(result.promises),
+        id=printable(result.case),
+        promises=[printable(rule) for rule in result.promises],
         verdicts=[_verdict(verdict) for verdict in result.verdicts],
-        history=result.place,
+        history=printable(result.place),
         note=printable(result.note),
     )
 

@@ -5,6 +5,7 @@ Pure text out. Every word of the target's was made inert by `core.explain`; colo
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.explain import Explanation, explain
@@ -65,20 +66,20 @@ def _report(run: Run, style: Style) -> Iterator[str]:
             yield from _failure(told, line, style)
     yield ""
     if run.problem:
-        yield _paint(f"no verdict: {run.problem}", _COLOURS[Outcome.INCONCLUSIVE], style)
+        yield _paint(f"no verdict: {printable(run.problem)}", _COLOURS[Outcome.INCONCLUSIVE], style)
         return
     yield from _footer(run, style)
 
 
 def _header(run: Run, style: Style) -> Iterator[str]:
     about = run.about
-    yield f"{_paint(about.tool, '1', style)}  {printable(about.target)}"
+    yield f"{_paint(printable(about.tool), '1', style)}  {printable(about.target)}"
     if not about.binding:
         return
     serial = ", one stream at a time" if about.serial else ""
-    yield f"binding {about.binding} ({printable(about.binding_reason)}){serial}, profile {about.profile}"
+    yield printable(f"binding {about.binding} ({about.binding_reason}){serial}, profile {about.profile}")
     if about.roles:
-        yield "roles " + "  ".join(f"{name}={printable(path)}" for name, path in about.roles)
+        yield "roles " + "  ".join(printable(f"{name}={path}") for name, path in about.roles)
 
 
 def _row(line: Line, style: Style, width: int) -> str:
@@ -111,7 +112,7 @@ def _failure(told: Explanation, line: Line, style: Style) -> Iterator[str]:
     if told.more:
         yield f"  and {told.more} more findings like these"
     if len(line.told) > 1:
-        others = ", ".join(result.case for result, _ in line.told[1:])
+        others = ", ".join(printable(result.case) for result, _ in line.told[1:])
         yield f"  also in   {others}"
     yield from (f"  | {text}" for text in told.reason)
     yield f"  why       {told.why}"
@@ -125,17 +126,17 @@ def _footer(run: Run, style: Style) -> Iterator[str]:
     worst = next((o for o in (Outcome.FAIL, Outcome.ERROR, Outcome.WARN) if found[o]), Outcome.PASS)
     if not found[Outcome.PASS] and worst is Outcome.PASS:
         worst = Outcome.INCONCLUSIVE
-    partial = f"  (partial: stopped by {run.stopped})" if run.stopped else ""
+    partial = f"  (partial: stopped by {printable(run.stopped)})" if run.stopped else ""
     yield (
         _paint(", ".join(parts) or "no rule was judged", _COLOURS[worst], style)
         + f"  in {run.duration_s:.1f} s{partial}"
     )
     if run.about.place:
-        yield f"stored in {run.about.place}   (streamspec judge {run.about.place})"
+        yield printable(f"stored in {run.about.place}   (streamspec judge {shlex.quote(run.about.place)})")
     if asked := _unmet(run):
         yield "to see more, add:"
         for need, rules in asked.items():
-            yield f"  {hint(need)}   -> {', '.join(rules)}"
+            yield printable(f"  {hint(need)}   -> {', '.join(rules)}")
 
 
 def _unmet(run: Run) -> dict[str, list[str]]:

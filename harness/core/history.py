@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping  # noqa: TC003 -- typed.build reads our hints at run time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import Event, Record, event_from_json, event_to_json
 from streamspec.harness.core.ports import Request
+from streamspec.harness.core.redaction import redacted
 from streamspec.harness.core.script import Script, script_from_json, script_to_json
 from streamspec.harness.core.typed import build
 
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 Kinds = type[Event] | tuple[type[Event], ...]
 E_co = TypeVar("E_co", bound=Event, covariant=True)
-
-# Header names whose values never leave this process (HN-11).
-SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
-REDACTED: Final = "[redacted]"
-
-
-def redacted(request: Request) -> Request:
-    """The request as it may be written down: secret header values and the body's content are gone."""
-    headers = tuple((k, REDACTED if k.lower() in SECRET_HEADERS else v) for k, v in request.headers)
-    return replace(request, headers=headers, body=b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +76,17 @@ class History:
 
 def to_lines(history: History) -> Iterator[str]:
     """The file form, without line ends."""
-    yield header_line(history.header)
+    yield header_line(history.header, len(history.records))
     for record in history.records:
         yield record_line(record)
 
 
-def header_line(header: Header) -> str:
+def header_line(header: Header, records: int) -> str:
+    """The first line; the number of records that follow makes a torn file visible."""
     data = {name: getattr(header, name) for name in ("case", "scenario", "binding", "profile", "seed", "started")}
     data |= {
         "history": VERSION,
+        "records": records,
         "script": script_to_json(header.script),
         "promises": list(header.promises),
         "declared": dict(header.declared),
@@ -120,11 +113,13 @@ def record_line(record: Record) -> str:
 def from_lines(lines: Iterable[str], name: str) -> History:
     """Read the file form back; `name` is the file's, for the message. Raises `UsageError` with the line number."""
     header: Header | None = None
+    due = 0
     records: list[Record] = []
     for number, line in enumerate(lines, start=1):
         try:
             data = json.loads(line)
             if header is None:
+                due = data.pop("records")
                 header = _header_from_json(data)
             else:
                 records.append(_record_from_json(data, len(records)))
@@ -132,6 +127,8 @@ def from_lines(lines: Iterable[str], name: str) -> History:
             raise UsageError(f"{name}, line {number}: not a line of a history ({_short(error)})") from error
     if header is None:
         raise UsageError(f"{name}: empty, not a history")
+    if len(records) != due:
+        raise UsageError(f"{name}: {len(records)} records where {due} are due: the file is torn")
     return History(header, tuple(records))
 
 

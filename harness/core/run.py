@@ -121,7 +121,8 @@ def exit_code(run: Run) -> int:  # noqa: PLR0911 -- one line a code, in the orde
     if run.stopped in SIGNAL_EXITS:
         return SIGNAL_EXITS[run.stopped]
     found = counts(run)
-    if found[Outcome.ERROR]:
+    chosen = {rule.id for rule in run.rules}
+    if any(v.outcome is Outcome.ERROR and v.rule in chosen for result in run.results for v in result.verdicts):
         return EXIT_OURS
     if found[Outcome.FAIL]:
         return EXIT_FAIL

@@ -14,6 +14,7 @@ from streamspec.harness.core.case import Capabilities, Control
 from streamspec.harness.core.errors import NoVerdict
 from streamspec.harness.core.event import Did, Item, Opened, Refused
 from streamspec.harness.core.inert import printable
+from streamspec.harness.core.redaction import redacted_url
 from streamspec.harness.core.script import AGAIN, LOOK, Ask, Await, Read, Script, Session
 from streamspec.harness.engine.recorder import Recorder
 from streamspec.harness.engine.runner import TRIES, Bench, header_of, stage_of
@@ -56,7 +57,7 @@ async def probe(bench: Bench, drivers: Sequence[Driver]) -> Probed:
     await play(TWO_AT_ONCE, stage)
     seen = list(TWO_AT_ONCE.sessions)
     history = recorder.seal(header_of(bench, "", "", Script(tuple(seen)), ()))
-    answer = _answer(history, bench.target.look.url)
+    answer = _answer(history, redacted_url(bench.target.look.url))
     driver, reason = _recognise(answer, bench.target, drivers)
     control = _control(history, answer)
     serial = standing.opened(history, _SECOND) is None and _held_first(history)
@@ -121,9 +122,10 @@ def _recognise(answer: Opened, target: Capabilities, drivers: Sequence[Driver]) 
         return driver, driver.recognises(answer) or ""
     sought = ", ".join(driver.accept for driver in drivers)
     names = " or ".join(f"--binding {driver.name}" for driver in drivers)
+    kind = printable(answer.essence) or "no Content-Type"
     raise NoVerdict(
-        f"{target.look.url} answered {answer.status} with {printable(answer.essence) or 'no Content-Type'}, which is "
-        f"no stream that we know (we know {sought}); if it does stream, say {names}"
+        f"{redacted_url(target.look.url)} answered {answer.status} with {kind}, which is no stream that we know "
+        f"(we know {sought}); if it does stream, say {names}"
     )
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from streamspec.harness.core.event import Deviation, Elided, Event, Item, Record
+from streamspec.harness.core.event import Deviation, Elided, Event, Item, Opened, Record
 from streamspec.harness.core.history import Header, History
+from streamspec.harness.core.redaction import redacted_answer
 from streamspec.harness.engine.clock import now_ns
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Recorder:
             self._dropped[key] += 1
             self._dropped_bytes[key] += event.size if isinstance(event, Item) else 0
             return
+        if isinstance(event, Opened):
+            event = redacted_answer(event)
         self._records.append(Record(len(self._records), now_ns() - self._began_ns, session, seen_by, event))
 
     def seal(self, header: Header) -> History:

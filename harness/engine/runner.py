@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.history import Header, History, redacted
+from streamspec.harness.core.history import Header, History
 from streamspec.harness.core.judge import judge
+from streamspec.harness.core.redaction import redacted
 from streamspec.harness.core.run import Result, crashed, unrun
 from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, Ask, Read, Script, Session
 from streamspec.harness.engine import store

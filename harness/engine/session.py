@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import (
     Closed,
     Completed,
@@ -80,9 +81,12 @@ async def play(script: Script, stage: Stage) -> None:
     progress = _Progress()
     try:
         for together in _groups(script.sessions):
-            async with asyncio.TaskGroup() as group:
-                for session in together:
-                    group.create_task(_run(session, stage, progress))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for session in together:
+                        group.create_task(_run(session, stage, progress))
+            except* UsageError as wrong:
+                raise wrong.exceptions[0] from None
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)

@@ -53,9 +53,18 @@ def _pair(h: History, stays: str, leaves: str) -> Finding:
         )
     if silence and alive:
         return unknown("no item came after the cancel, and heartbeats did", silence)
+    if silence and not _frequent(before, silence):
+        return unknown("its items come too rarely to tell silence from patience", silence)
     if silence:
         return broken(before[-1], cancel, silence, expected="the sibling's next item", got="silence since the cancel")
     return held(before[-1], cancel, after[0]) if after else unknown("nothing more was read of the sibling")
+
+
+def _frequent(before: list[Record], silence: Record) -> bool:
+    """The control: two items before the cancel came several times closer than the silence lasted."""
+    if len(before) < 2 or not isinstance(silence.event, Expired):
+        return False
+    return (before[-1].t_ns - before[-2].t_ns) / 1e6 * 3 < silence.event.after_ms
 
 
 def _budget(record: Record) -> str:
@@ -68,17 +77,17 @@ def _end_after(h: History, session: str, cancel: Record) -> Record | None:
 
 
 def _rows(n: int, *after: Event) -> tuple[Row, ...]:
-    """One pair: the stayer reads an item, its neighbour reads one and leaves, then `after` happens to the stayer."""
+    """One pair: the stayer reads two items, its neighbour reads one and leaves, then `after` happens to the stayer."""
     start = 100.0 * n
     return (
-        *told(f"{STAYS}{n}", ASK, head(), item(0), start_ms=start),
+        *told(f"{STAYS}{n}", ASK, head(), item(0), item(1), start_ms=start),
         *told(f"{LEAVES}{n}", ASK, head(), item(0), *CANCEL, start_ms=start + 10),
         *told(f"{STAYS}{n}", *after, start_ms=start + 20),
     )
 
 
 _WATCHED: Final = Expired("sibling_ms", 300)
-_LIVES: Final = (item(1), _WATCHED, item(2), *CLOSE)
+_LIVES: Final = (item(2), _WATCHED, item(3), *CLOSE)
 
 CN_21 = Rule(
     id="CN-21",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import Deviation, Item, Opened
+from streamspec.harness.core.event import Deviation, Failed, Item, Opened
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, item, told, written
 
@@ -33,7 +33,7 @@ def chunks_are_well_formed(h: History) -> Iterator[Finding]:
             for r in standing.theirs(h, Deviation, session)
             if isinstance(r.event, Deviation)
             and r.event.code in _FAULTS
-            and (r.event.code != _CUT or h.role(session) == "finite")
+            and (r.event.code != _CUT or (h.role(session) == "finite" and not h.of(Failed, session)))
         ]
         if bad:
             first = bad[0][1]

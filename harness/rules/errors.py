@@ -43,7 +43,7 @@ ER_01 = Rule(
     source="seed 000 StreamErrorCode; seed 003 SSE error record",
     why="A client that cannot tell a retryable failure from a final one retries both, or neither.",
     needs=("terminal", "role:failing"),
-    after=("LC-07",),
+    after=("SSE-01", "LC-07"),
     check=error_has_a_code,
     good=(written(*told("failing", ASK, head(), Failed("INTERNAL", "it failed"), ENDED, EOF), declared=_TM),),
     bad=(written(*told("failing", ASK, head(), Failed("", "it failed"), ENDED, EOF), declared=_TM),),
@@ -79,7 +79,7 @@ ER_04 = Rule(
     source="seed 000; seed 002 'event: error'; gRPC PROTOCOL-HTTP2 Trailers",
     why="Items that were sent and then swallowed by an error are work done, billed and lost.",
     needs=("role:failing.items_before",),
-    after=("LC-07",),
+    after=("SSE-01", "LC-07"),
     check=items_before_the_error,
     good=(
         written(*told("failing", ASK, head(), *_ITEMS, Failed("INTERNAL"), ENDED, EOF), declared=_TM | _THREE),
@@ -123,7 +123,7 @@ ER_10 = Rule(
     source="OWASP ASVS 'error handling'; practice",
     why="Whoever can make the server fail is shown its source layout.",
     needs=("terminal", "role:failing"),
-    after=("LC-07",),
+    after=("SSE-01", "LC-07"),
     check=no_insides_in_errors,
     good=(
         written(*told("failing", ASK, head(), Failed("INTERNAL", "it failed at step 3"), ENDED, EOF), declared=_TM),

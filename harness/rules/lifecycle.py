@@ -52,7 +52,7 @@ LC_01 = Rule(
     source="seed 000 'Completion' (never call both); Reactive Streams §1.7",
     why="A consumer acts on the first terminal; a second one contradicts it, or ends the next stream.",
     needs=("wire", "terminal"),
-    after=("LC-14",),
+    after=("SSE-01", "LC-14"),
     check=one_terminal,
     good=(
         written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
@@ -95,7 +95,7 @@ LC_02 = Rule(
     source="Reactive Streams §1.7",
     why="Consumers stop listening at the terminal: whatever follows is lost, or taken for another stream's.",
     needs=("wire", "terminal"),
-    after=("LC-01", "LC-14"),
+    after=("SSE-01", "LC-01", "LC-14"),
     check=silent_after_terminal,
     good=(
         written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
@@ -167,6 +167,7 @@ LC_07 = Rule(
     source="seed 000 'Completion'; Reactive Streams §1.4; RFC 9112 §8",
     why="A failure that looks like a clean end makes half an answer look like a whole one: data is lost in silence.",
     needs=("role:failing",),
+    after=("SSE-01",),
     check=failure_is_visible,
     good=(
         written(*told("failing", *_OPEN, EOF)),
@@ -220,6 +221,7 @@ LC_14 = Rule(
     source="seed 002 (stream:end); seed 003 (stream-end)",
     why="Without its marker a whole stream cannot be told from one that was cut: consumers must guess.",
     needs=("terminal", "role:finite"),
+    after=("SSE-01",),
     check=clean_end_has_its_marker,
     good=(written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),),
     bad=(written(*told("finite", *_OPEN, ENDED, EOF), declared=_TM),),

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import Elided, Failed, Item, Record
+from streamspec.harness.core.event import Completed, Elided, Failed, Item, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
 
@@ -73,7 +73,7 @@ def nothing_lost(h: History) -> Iterator[Finding]:
         due = h.declared("finite", "items")
         numbered = _numbered(h, session)
         numbers = {seq for _, seq in numbered}
-        end = standing.whole(h, session)
+        end = standing.whole(h, session) or next(iter(standing.theirs(h, Completed, session)), None)
         if not isinstance(due, int):
             continue
         failed = h.first(Failed, session)
@@ -86,13 +86,15 @@ def nothing_lost(h: History) -> Iterator[Finding]:
         elif len(numbers) < due:
             gaps = _gaps(numbers, due)
             yield broken(end, expected=f"{due} items", got=f"{len(numbers)}; missing {gaps}")
+        elif numbers and max(numbers) - min(numbers) >= due:
+            yield unknown("as many items as declared, and a gap in their numbers: does the field count by one?", end)
         elif numbered:
             yield held(numbered[0][0], numbered[-1][0], end)
 
 
 def _gaps(numbers: set[int], due: int) -> str:
-    """The first missing numbers, in words; the count starts where the stream starts (at 0, 1, …)."""
-    start = min(numbers, default=1)
+    """The first missing numbers, in words. Counting starts at 1 or at 0 if the numbers fit, else where they start."""
+    start = next((n for n in (1, 0) if all(n <= seq < n + due for seq in numbers)), min(numbers, default=1))
     missing = [n for n in range(start, start + due) if n not in numbers]
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     return ", ".join(str(n) for n in missing[:_SHOWN]) + more
@@ -108,7 +110,7 @@ OI_02 = Rule(
     source="seed 003 (counts of stream-end)",
     why="A dropped item in a stream that ends well is loss that no consumer can see.",
     needs=("role:finite.items", "seq"),
-    after=("LC-14", "SSE-24"),
+    after=("SSE-01", "LC-14", "SSE-24"),
     check=nothing_lost,
     good=(
         written(*told("finite", ASK, head(), item(0), item(1), item(2), ENDED, EOF), declared={"finite.items": 3}),

@@ -63,7 +63,7 @@ def answers_with_an_event_stream(h: History) -> Iterator[Finding]:
     for session, record, opened in _answers(h):
         method = h.header.requests[h.role(session)].method
         kind = opened.header("content-type") or ""
-        if not 200 <= opened.status < 300:
+        if not 200 <= opened.status < 300 or opened.status == 204:  # 204: there is no stream, do not come back
             yield unknown(f"{h.role(session)} answered {opened.status}", record)
         elif opened.essence != "text/event-stream":
             yield broken(record, expected="Content-Type text/event-stream", got=kind or "no Content-Type")
@@ -112,7 +112,9 @@ def not_reusable_from_a_cache(h: History) -> Iterator[Finding]:
         authorised = any(name.lower() == "authorization" for name, _ in asked.headers)
         if not 200 <= opened.status < 300 or asked.method != "GET" or authorised:
             yield unknown("only a 2xx answer to a GET without Authorization is judged")
-        elif _FRESH.search(value := opened.header("cache-control") or ""):
+        elif _FRESH.search(value := opened.header("cache-control") or "") or (
+            not value and (opened.header("expires") or "").strip() in {"0", "-1"}
+        ):
             yield held(record)
         else:
             got = f"Cache-Control: {value}" if value else "no Cache-Control"

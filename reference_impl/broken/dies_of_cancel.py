@@ -9,7 +9,7 @@ from streamspec.reference_impl.seams import Asgi, Message, Receive, Seams, Send
 from streamspec.reference_impl.variant import Variant
 
 BODY = b"out of order\n"
-HEADERS = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(BODY)).encode())]
+HEADERS = ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(BODY)).encode()))
 
 
 def _around(app: Asgi) -> Asgi:
@@ -17,7 +17,7 @@ def _around(app: Asgi) -> Asgi:
 
     async def mount(scope: Message, receive: Receive, send: Send) -> None:
         if dead:
-            await send({"type": "http.response.start", "status": 503, "headers": HEADERS})
+            await send({"type": "http.response.start", "status": 503, "headers": list(HEADERS)})
             await send({"type": "http.response.body", "body": BODY})
             return
         over = False

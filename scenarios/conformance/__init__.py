@@ -1,1 +1,1 @@
-"""Fixed scripts, one scenario family a file, each scenario one constant."""
+"""Fixed scripts, one scenario family a file, each scenario one constant. Nothing here drives or judges."""

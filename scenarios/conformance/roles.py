@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from streamspec.harness.core.case import Scenario
-from streamspec.harness.core.script import Ask, Await, Cancel, Read, Script, Session
+from streamspec.harness.core.script import LOOK, Ask, Await, Cancel, Read, Script, Session
 
 _ITEM: Final = Read(items=1, budget="item_ms")
+_TWO: Final = Read(items=2, budget="item_ms")  # how often its items come is the control of its silence
 _ROUNDS: Final = (1, 2, 3)  # a late budget counts only three times out of three
 
 FINITE = Scenario(
@@ -58,7 +59,7 @@ SIBLINGS = Scenario(
                     "endless",
                     (
                         Ask(),
-                        _ITEM,
+                        _TWO,
                         Await(f"endless-leaves-{n}", 4),
                         Read(items=0, budget="sibling_ms"),
                         _ITEM,
@@ -82,7 +83,12 @@ SIBLINGS = Scenario(
 ENDLESS_CANCEL = Scenario(
     id="conformance/endless-cancel",
     sentence="leave an endless stream abruptly after one item, then look again",
-    script=Script((Session("endless-1", "endless", (Ask(), _ITEM, Cancel("rst"))),)),
+    script=Script(
+        (
+            Session("look-1", LOOK, (Ask(), Read(items=1, budget="look_ms"))),
+            Session("endless-1", "endless", (Ask(), _ITEM, Cancel("rst"))),
+        )
+    ),
     promises=("LC-16",),
     by_hand="stop the command above (Ctrl-C) at its first event, then ask for the first URL again: it must be answered",
     order=7,

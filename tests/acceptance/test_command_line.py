@@ -136,6 +136,7 @@ def test_the_printed_commands_really_show_the_failure_again(home: Path, referenc
         (("run", "-o", "xml=x", "http://127.0.0.1:1/"), "FORMAT one of json, text"),
         (("run", "-o", "json=no/such/dir/x.json", "http://127.0.0.1:1/"), "cannot be written"),
         (("run", "-H", "nocolon", "http://127.0.0.1:1/"), "'Name: value'"),
+        (("run", "-X", "G ET", "http://127.0.0.1:1/"), "no request method"),
         (("judge", "no/such/run"), "no stored run and no history"),
         (("explain", "LC-99"), "no such rule"),
     ],

@@ -24,16 +24,14 @@ from streamspec.harness.core.event import (
     Record,
 )
 from streamspec.harness.core.history import (
-    REDACTED,
-    SECRET_HEADERS,
     Header,
     History,
     from_lines,
     header_line,
-    redacted,
     to_lines,
 )
 from streamspec.harness.core.ports import Request
+from streamspec.harness.core.redaction import REDACTED
 from streamspec.harness.core.script import ACTS, Script, Session
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, item, told, written
 
@@ -192,21 +190,21 @@ def test_a_line_nested_too_deep_is_named_with_its_file_and_line() -> None:
         from_lines(damaged(3, "[" * 200_000), "x.ndjson")
 
 
-@pytest.mark.parametrize("name", [*sorted(SECRET_HEADERS), "AUTHORIZATION", "Cookie", "X-Api-Key"])
-def test_a_secret_never_reaches_the_file(name: str) -> None:
-    request = Request("http://x/", "POST", ((name, "hunter2"), ("Accept", "text/event-stream")), b"hunter2 too")
-    header = replace(STREAM.header, requests={"look": request})
-    line = header_line(header)
+def test_a_secret_never_reaches_the_file() -> None:
+    request = Request(
+        "http://x/", "POST", (("Authorization", "hunter2"), ("Accept", "text/event-stream")), b"hunter2 too"
+    )
+    line = header_line(replace(STREAM.header, requests={"look": request}), 0)
     assert "hunter2" not in line
-    assert "text/event-stream" in line
     back = from_lines([line], "x").header.requests["look"]
-    assert back.headers == ((name, REDACTED), ("Accept", "text/event-stream"))
+    assert back.headers == (("Authorization", REDACTED), ("Accept", "text/event-stream"))
     assert back.body == b""
 
 
-def test_redaction_keeps_everything_else() -> None:
-    request = Request("http://x/?a=1", "PUT", (("X", "y"),), b"", malformed=True)
-    assert redacted(request) == request
+def test_a_file_torn_at_the_end_of_a_line_is_noticed() -> None:
+    lines = list(to_lines(STREAM))
+    with pytest.raises(UsageError, match="the file is torn"):
+        from_lines(lines[:-1], "x.ndjson")
 
 
 def test_sessions_come_in_script_order_and_by_role() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from virtual_target import Answers, Scripted, endless, in_virtual_time, item, sse_head
 
+from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import (
     Closed,
     Deviation,
@@ -224,3 +227,17 @@ def test_an_answer_that_nobody_can_read_has_no_items() -> None:
     history = in_virtual_time(main())
     assert history.of(Item) == ()
     assert len(history.of(Opened)) == 1
+
+
+def test_a_usage_error_inside_a_session_comes_out_as_itself() -> None:
+    async def refusing(*_: object) -> object:
+        raise UsageError("a path is ASCII")
+
+    transport = replace(Scripted(endless).transport, open=refusing)  # type: ignore[arg-type]  # never makes an exchange
+
+    async def main() -> None:
+        stage = Stage(transport, lambda *_: None, {LOOK: Request("")}, BUDGETS_MS, LIMITS, Recorder(LIMITS))
+        await play(Script((look(Ask()),)), stage)
+
+    with pytest.raises(UsageError, match="a path is ASCII"):
+        in_virtual_time(main())

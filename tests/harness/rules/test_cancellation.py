@@ -16,6 +16,7 @@ WATCHED = Expired("sibling_ms", 200)
 SILENT = Expired("item_ms", 5000)
 LIVES = (item(1), WATCHED, item(2), *CLOSE)
 OPEN = (ASK, head(), item(0))
+STAY = (*OPEN, item(1))
 LEAVE = (*OPEN, *CANCEL)
 
 
@@ -28,7 +29,7 @@ def pair(n: int, after: tuple[Event, ...], before: tuple[Event, ...], leave: tup
     )
 
 
-def pairs(*after: tuple[Event, ...], before: tuple[Event, ...] = OPEN, leave: tuple[Event, ...] = LEAVE) -> History:
+def pairs(*after: tuple[Event, ...], before: tuple[Event, ...] = STAY, leave: tuple[Event, ...] = LEAVE) -> History:
     return written(*(row for n, events in enumerate(after, 1) for row in pair(n, events, before, leave)))
 
 
@@ -74,6 +75,25 @@ def test_a_neighbour_that_never_left_hurts_nobody(rule_on: RuleOn) -> None:
 def test_an_orderly_leave_is_a_cancel_too(rule_on: RuleOn) -> None:
     leave = (*OPEN, Did("cancel:fin"), Closed("ours"))
     assert rule_on("CN-21", pairs((EOF,), (EOF,), (EOF,), leave=leave)).outcome == "FAIL"
+
+
+def test_rare_items_are_no_silence(rule_on: RuleOn) -> None:
+    """Only a stream whose items came often before the cancel can fall silent after it."""
+    silence = (WATCHED, SILENT, *CLOSE)
+    once = (*told("endless-stays-1", *OPEN), ("endless-stays-1", 2500.0, item(1)))
+    assert rule_on("CN-21", pairs(silence, silence, silence, before=OPEN)).outcome == "INCONCLUSIVE"
+    slow = written(
+        *(
+            row
+            for n in (1, 2, 3)
+            for row in (
+                *((f"endless-stays-{n}", t_ms, event) for _, t_ms, event in once),
+                *told(f"endless-leaves-{n}", *LEAVE, start_ms=2600),
+                *told(f"endless-stays-{n}", *silence, start_ms=7700),
+            )
+        )
+    )
+    assert rule_on("CN-21", slow).outcome == "INCONCLUSIVE"
 
 
 def test_a_heart_that_beats_on_is_no_silence(rule_on: RuleOn) -> None:
