@@ -25,6 +25,7 @@ AROUND: Final = 2  # records shown on either side of the evidence
 SHOWN_MAX: Final = 14  # records shown for one finding
 FINDINGS_MAX: Final = 3  # findings told in full for one verdict
 TEXT_MAX: Final = 160  # characters of one record's line
+_DEFAULT_KINDS: Final = ("", "message")  # an event without a name (HTML §9.2.6)
 TOLD_MAX: Final = 1_000  # characters of what was expected, of what came, of one line of a reason
 
 
@@ -126,7 +127,7 @@ def describe(event: Event) -> str:
         case Refused(why, detail):
             text = f"no answer: {why}{f' ({detail})' if detail else ''}"
         case Item(n=n, size=size, prefix=prefix, offset=offset, kind=kind):
-            text = f"item {n}{f' {kind!r}' if kind else ''}, {size} octets at octet {offset} of the body: {prefix}"
+            text = f"item {n}{f' {kind!r}' if kind not in _DEFAULT_KINDS else ''}, {size} octets at octet {offset} of the body: {prefix}"
         case Deviation(offset=offset, detail=detail):
             text = f"{event.sentence}, at octet {offset} {event.place}{f': {detail}' if detail else ''} [{event.code}]"
         case Ended(framing, size):
@@ -180,4 +181,6 @@ def curl(request: Request) -> str:
         words += ["-X", request.method]
     for name, value in request.headers:
         words += ["-H", f"{name}: {value}" if value else f"{name};"]
+    if request.body:
+        words += ["-d", request.body.decode("utf-8", "backslashreplace")]
     return shlex.join([*words, request.url])

@@ -149,13 +149,13 @@ def _record_from_json(data: dict[str, Any], expected: int) -> Record:
 
 
 def _request_to_json(request: Request) -> dict[str, Any]:
-    data = asdict(redacted(request))
-    del data["body"]
-    return data
+    told = redacted(request)
+    return asdict(told) | {"body": told.body.decode()}
 
 
 def _request_from_json(data: dict[str, Any]) -> Request:
-    return build(Request, data, body=b"")
+    body = data.pop("body")
+    return build(Request, data, body=body.encode())
 
 
 def _dump(data: dict[str, Any]) -> str:

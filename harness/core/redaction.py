@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.ports import Request
 
 REDACTED: Final = "[redacted]"
+BODY: Final = b"[the body you sent]"
 # Names, of headers and of query parameters, whose values are secrets; a word in the name is enough.
 _SECRET: Final = re.compile(
     r"auth(?!ors?$)|cookie|token|secret|passw|credential|session|signature|api[-_]?key|^key$|^sig$", re.IGNORECASE
@@ -37,8 +38,9 @@ def _parameter(match: re.Match[str]) -> str:
 
 
 def redacted(request: Request) -> Request:
-    """The request as it may be written down; its body's content is gone too."""
-    return replace(request, url=redacted_url(request.url), headers=_headers(request.headers), body=b"")
+    """The request as it may be written down; of a body only that there was one."""
+    body = BODY if request.body else b""
+    return replace(request, url=redacted_url(request.url), headers=_headers(request.headers), body=body)
 
 
 def redacted_answer(opened: Opened) -> Opened:

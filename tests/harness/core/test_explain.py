@@ -367,3 +367,8 @@ def test_a_redacted_secret_has_its_place_in_the_curl_line() -> None:
 
 def test_a_pattern_for_markup_finds_ours_nowhere() -> None:
     assert not re.search(r"\x1b", "".join(strings_of(explained(broken_at(1)))))
+
+
+def test_a_body_that_was_sent_has_its_place_in_the_curl_line() -> None:
+    line = curl(Request("http://x/", "POST", (), b"[the body you sent]"))
+    assert shlex.split(line)[-3:] == ["-d", "[the body you sent]", "http://x/"]

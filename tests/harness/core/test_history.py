@@ -31,7 +31,7 @@ from streamspec.harness.core.history import (
     to_lines,
 )
 from streamspec.harness.core.ports import Request
-from streamspec.harness.core.redaction import REDACTED
+from streamspec.harness.core.redaction import BODY, REDACTED
 from streamspec.harness.core.script import ACTS, Script, Session
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, item, told, written
 
@@ -198,7 +198,7 @@ def test_a_secret_never_reaches_the_file() -> None:
     assert "hunter2" not in line
     back = from_lines([line], "x").header.requests["look"]
     assert back.headers == (("Authorization", REDACTED), ("Accept", "text/event-stream"))
-    assert back.body == b""
+    assert back.body == BODY
 
 
 def test_a_file_torn_at_the_end_of_a_line_is_noticed() -> None:

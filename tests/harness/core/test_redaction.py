@@ -6,7 +6,7 @@ import pytest
 
 from streamspec.harness.core.event import Opened
 from streamspec.harness.core.ports import Request
-from streamspec.harness.core.redaction import REDACTED, is_secret, redacted, redacted_answer, redacted_url
+from streamspec.harness.core.redaction import BODY, REDACTED, is_secret, redacted, redacted_answer, redacted_url
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_request_loses_its_secrets_and_nothing_else() -> None:
     )
     told = redacted(request)
     assert told == Request(
-        f"http://x/?a=1&token={REDACTED}#t", "PUT", (("X", "y"), ("Cookie", REDACTED)), b"", malformed=True
+        f"http://x/?a=1&token={REDACTED}#t", "PUT", (("X", "y"), ("Cookie", REDACTED)), BODY, malformed=True
     )
 
 
