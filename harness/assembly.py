@@ -127,17 +127,14 @@ async def _run(settings: Settings, chosen: tuple[Rule, ...], progress: Callable[
             bench,
             target=target,
             choose=lambda _: probed.driver,
-            budgets={
-                **bench.budgets,
-                "recover_ms": max(bench.budgets["recover_ms"], 3 * target.control.head_ms),
-            },
+            budgets=_fitted(bench.budgets, target),
         )
         about = _about(settings, target, bench, factor)
         whole = plan(all_scenarios(), bench.rules, target, settings.seed)
         bench = replace(bench, rules=whole.rules)  # what the plan skips is judged nowhere
         made = _only(whole, chosen)
         results.append(result_of(probed.history, (), bench.rules, place))
-        await execute(made, bench, results, progress, lost="" if probed.back else probed.history.header.case)
+        await execute(made, bench, results, progress, lost="" if probed.back else "the probe")
     except NoVerdict as none:
         problem = str(none)
     except asyncio.CancelledError:
@@ -171,6 +168,16 @@ def _declared(
         roles={name: replace(role, request=with_headers(role.request)) for name, role in roles.items()},
         control=Control(200, "", items=False, head_ms=0.0),
     )
+
+
+def _fitted(base: Mapping[str, float], target: Capabilities) -> dict[str, float]:
+    """Budgets that fit what this target showed and declared of itself."""
+    gap = target.roles["prompt"].attributes.get("gap_ms", 0) if "prompt" in target.roles else 0
+    return {
+        **base,
+        "recover_ms": max(base["recover_ms"], 3 * target.control.head_ms),
+        "prompt_ms": base["prompt_ms"] + 2 * int(gap),
+    }
 
 
 def _transport(url: str) -> Transport:

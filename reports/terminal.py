@@ -33,6 +33,7 @@ HINTS: Final = {
     "terminal": "--profile NAME (a dialect whose stream says inside how it ended)",
     "feature:json-items": "--profile NAME (a dialect whose items are JSON)",
     "concurrent": "a server that serves two streams at once",
+    "get": "a look by GET, without Authorization",
 }
 
 
@@ -135,17 +136,19 @@ def _footer(run: Run, style: Style) -> Iterator[str]:
         yield printable(f"stored in {run.about.place}   (streamspec judge {shlex.quote(run.about.place)})")
     if asked := _unmet(run):
         yield "to see more, add:"
-        for need, rules in asked.items():
-            yield printable(f"  {hint(need)}   -> {', '.join(rules)}")
+        for needs, rules in asked:
+            yield printable(f"  {' '.join(hint(need) for need in needs)}   -> {', '.join(rules)}")
 
 
-def _unmet(run: Run) -> dict[str, list[str]]:
-    """Needs that are not met, each with the rules that wait for it."""
-    found: dict[str, list[str]] = {}
+def _unmet(run: Run) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Needs that are not met with the rules that wait for them; what is said of one role stands together."""
+    found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for skip in run.skips:
         for need in skip.missing:
-            found.setdefault(need, []).append(skip.rule)
-    return found
+            needs, rules = found.setdefault(need.partition(".")[0], ({}, {}))
+            needs[need] = None
+            rules[skip.rule] = None
+    return [(tuple(sorted(needs)), list(rules)) for needs, rules in found.values()]
 
 
 def _paint(text: str, code: str, style: Style) -> str:

@@ -53,7 +53,7 @@ class Role:
 @dataclass(frozen=True, slots=True)
 class Control:
     """How the probe's look was answered: a later look is served when it is answered alike. `items` says whether an
-    item came well within a look's time, so that its absence later means something."""
+    item came within a look's time: if so, later looks wait for one."""
 
     status: int
     essence: str
@@ -78,6 +78,8 @@ class Capabilities:
     def needs(self) -> frozenset[str]:
         """Every need (rule book, closed list) that this target meets, apart from `seq`, which a role brings."""
         met = {"wire"}
+        if self.look.method == "GET" and not any(name.lower() == "authorization" for name, _ in self.look.headers):
+            met.add("get")
         if not self.serial:
             met.add("concurrent")
         if self.profile.terminal:

@@ -127,7 +127,8 @@ def describe(event: Event) -> str:
         case Refused(why, detail):
             text = f"no answer: {why}{f' ({detail})' if detail else ''}"
         case Item(n=n, size=size, prefix=prefix, offset=offset, kind=kind):
-            text = f"item {n}{f' {kind!r}' if kind not in _DEFAULT_KINDS else ''}, {size} octets at octet {offset} of the body: {prefix}"
+            named = "" if kind in _DEFAULT_KINDS else f" {kind!r}"
+            text = f"item {n}{named}, {size} octets at octet {offset} of the body: {prefix}"
         case Deviation(offset=offset, detail=detail):
             text = f"{event.sentence}, at octet {offset} {event.place}{f': {detail}' if detail else ''} [{event.code}]"
         case Ended(framing, size):
@@ -163,7 +164,7 @@ def _sent(history: History, sessions: tuple[str, ...]) -> tuple[str, ...]:
 def _reproduce(history: History, sessions: tuple[str, ...], place: str, rule: str) -> tuple[str, ...]:
     roles = dict.fromkeys(history.role(session) for session in sessions) or {LOOK: None}
     asked = history.header.requests
-    commands = [curl(asked[role]) for role in roles if role in asked]
+    commands = list(dict.fromkeys(curl(asked[role]) for role in roles if role in asked))
     if history.header.by_hand:
         commands.append(f"# {history.header.by_hand}")
     if place:

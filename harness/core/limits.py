@@ -41,8 +41,9 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "head_ms": 10_000,  # from request to the whole head; a model may think this long
         "look_ms": 2_000,  # a look reads at most this long (design 5)
         "item_ms": 5_000,  # the next item of a role that is declared to send
+        "prompt_ms": 5_000,  # the second item of a prompt role, beyond its declared gap
         "finite_ms": 30_000,  # a finite role, from the request to its end
-        "failing_ms": 5_000,  # a failing role, from the request to a sign of failure
+        "failing_ms": 5_000,  # a failing role, from its last item to a sign of failure
         "recover_ms": 5_000,  # served again after a disturbance (LC-16)
         "linger_ms": 50,  # what follows the end of a message
         "terminal_ms": 1_000,  # from an in-band terminal to the end of its message

@@ -30,11 +30,14 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class Read:
     """Read until `items` further items came, `bytes` body octets came, the stream ended, or the budget ran out.
-    `items = 0` reads to the end, and then lingers for what must not follow."""
+    `items = 0` reads to the end, and then lingers for what must not follow. `quiet`: the budget counts anew from each
+    item (and `finite_ms` bounds the whole). `needed`: without these items the session does no more."""
 
     items: int
     budget: str
     bytes: int = 0
+    quiet: bool = False
+    needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,19 @@ def theirs(h: History, kinds: Kinds, session: str) -> tuple[Record, ...]:
 
 
 def opened(h: History, session: str) -> Record | None:
-    """The head of this session's answer, if the target opened a stream: status 2xx."""
+    """The head of this session's answer, if the target opened a stream: status 2xx, and not 204, which has no body."""
     record = h.first(Opened, session)
-    return record if record and isinstance(record.event, Opened) and 200 <= record.event.status < 300 else None
+    if not record or not isinstance(record.event, Opened):
+        return None
+    return record if 200 <= record.event.status < 300 and record.event.status != 204 else None
+
+
+def streams(h: History, session: str) -> Record | None:
+    """What shows that this answer is a stream: its first item, or a body that stayed open while we waited. A page
+    that is labelled as a stream shows neither."""
+    if not opened(h, session):
+        return None
+    return h.first(Item, session) or (next(iter(expired(h, session)), None) if not whole(h, session) else None)
 
 
 def not_opened(h: History, session: str) -> str:

@@ -83,6 +83,7 @@ class SseDecoder:
     def end(self) -> list[Event]:
         rest, at = self._unmarked(bytes(self._held), self._at)
         self._held.clear()
+        self._valid(rest, at, cut=True)  # whoever cut the last line, a character cut in two is no invalid one
         if self._data or rest == b"data" or rest.startswith(b"data:"):
             self._out.append(Deviation("sse.unterminated", self._block if self._block >= 0 else at))
         self._data.clear()

@@ -17,7 +17,7 @@ from streamspec.harness.core.inert import printable
 from streamspec.harness.core.redaction import redacted_url
 from streamspec.harness.core.script import AGAIN, LOOK, Ask, Await, Read, Script, Session
 from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.runner import TRIES, Bench, header_of, stage_of
+from streamspec.harness.engine.runner import Bench, header_of, look_until_served, stage_of
 from streamspec.harness.engine.session import play
 
 if TYPE_CHECKING:
@@ -64,15 +64,8 @@ async def probe(bench: Bench, drivers: Sequence[Driver]) -> Probed:
     target = replace(bench.target, binding=driver.name, binding_reason=reason, control=control, serial=serial)
     bench = replace(bench, target=target)
     case = f"{SCENARIO}@{driver.name}"
-    back = False
-    for number in range(1, TRIES + 1):
-        reading = (Read(items=1, budget="recover_ms"),) if control.items else ()
-        seen.append(Session(f"{AGAIN}{number}", LOOK, (Ask(budget="recover_ms"), *reading)))
-        await play(Script((seen[-1],)), stage)
-        history = recorder.seal(header_of(bench, case, SCENARIO, Script(tuple(seen)), ()))
-        if standing.served_as(history, control, seen[-1].id):
-            back = True
-            break
+    back = await look_until_served(AGAIN, stage, bench, seen)
+    history = recorder.seal(header_of(bench, case, SCENARIO, Script(tuple(seen)), ()))
     return Probed(target, driver, history, back)
 
 
@@ -130,12 +123,11 @@ def _recognise(answer: Opened, target: Capabilities, drivers: Sequence[Driver]) 
 
 
 def _control(history: History, answer: Opened) -> Control:
-    """How long the head took, and whether an item came well within a look."""
+    """How long the head took, and whether an item came within a look."""
     asked, head = history.first(Did, _FIRST), history.first(Opened, _FIRST)
-    item = history.first(Item, _FIRST)
-    head_ms = _gap_ms(asked, head)
-    quick = item is not None and _gap_ms(head, item) < history.header.budgets["look_ms"] / 4
-    return Control(answer.status, answer.essence, quick, round(head_ms, 3))
+    return Control(
+        answer.status, answer.essence, history.first(Item, _FIRST) is not None, round(_gap_ms(asked, head), 3)
+    )
 
 
 def _gap_ms(first: Record | None, second: Record | None) -> float:

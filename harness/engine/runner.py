@@ -6,6 +6,7 @@ Around every case the runner looks: before it (a case starts from a healthy targ
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -66,7 +67,7 @@ async def execute(plan: Plan, bench: Bench, results: list[Result], progress: Pro
             results.append(crashed(case, traceback.format_exc()))
             continue
         results.append(result_of(history, case.promises, bench.rules, bench.place))
-        lost = "" if back else case.id
+        lost = "" if back else f"{case.id}: {_last_answer(history)}"
     progress("done", len(plan.cases), len(plan.cases))
 
 
@@ -81,19 +82,21 @@ async def run_case(case: Case, bench: Bench) -> tuple[History, bool]:
     recorder = Recorder(bench.limits)
     stage = stage_of(bench, recorder)
     seen: list[Session] = []
-    healthy = await _look(BEFORE, stage, bench, seen)
+    healthy = await look_until_served(BEFORE, stage, bench, seen)
     if healthy:
         seen += case.scenario.script.sessions
         await play(case.scenario.script, stage)
-        healthy = await _look(AGAIN, stage, bench, seen)
+        healthy = await look_until_served(AGAIN, stage, bench, seen)
     header = header_of(bench, case.id, case.scenario.id, Script(tuple(seen)), case.promises)
     return recorder.seal(replace(header, seed=case.seed, by_hand=case.scenario.by_hand)), healthy
 
 
-async def _look(name: str, stage: Stage, bench: Bench, seen: list[Session]) -> bool:
-    """Look until one look is served as the probe's was, at most three times."""
+async def look_until_served(name: str, stage: Stage, bench: Bench, seen: list[Session]) -> bool:
+    """Look until one look is served as the probe's was, at most three times, the last when `recover_ms` have passed."""
     control = bench.target.control
     for number in range(1, TRIES + 1):
+        if number > 1:
+            await asyncio.sleep(bench.budgets["recover_ms"] / (TRIES - 1) / 1e3)
         reading = (Read(items=1, budget="recover_ms"),) if control.items else ()
         session = Session(f"{name}{number}", LOOK, (Ask(budget="recover_ms"), *reading))
         seen.append(session)
@@ -104,11 +107,17 @@ async def _look(name: str, stage: Stage, bench: Bench, seen: list[Session]) -> b
     return False
 
 
+def _last_answer(history: History) -> str:
+    """How the last look was answered, in words."""
+    last = history.sessions(LOOK)[-1]
+    return standing.not_opened(history, last) or "its answer was unlike the one before"
+
+
 def stage_of(bench: Bench, recorder: Recorder) -> Stage:
     target = bench.target
 
     def decoder(opened: Opened, role: str) -> Decoder | None:
-        driver = bench.choose(opened)
+        driver = bench.choose(opened) if 200 <= opened.status < 300 else None  # an error page is no stream
         return driver.decoder(target.profile, target.seq(role), bench.limits) if driver else None
 
     return Stage(bench.transport, decoder, _requests(target), bench.budgets, bench.limits, recorder)

@@ -138,6 +138,31 @@ async def _within(waiting: Coroutine[None, None, bool], budget_ms: float) -> boo
         return None
 
 
+@dataclass(slots=True)
+class _Patience:
+    """How long a read still waits, and under which budget's name: its own, from its start or from its last item; a
+    short tail once the stream is over."""
+
+    act: Read
+    budgets: Mapping[str, float]
+    began_ns: int
+    marked_ns: int
+    items: int
+    tail: str = ""
+
+    def left(self, at_ns: int, items: int, tail: str) -> tuple[str, float]:
+        """The budget that runs now, and what is left of it in ms."""
+        if tail != self.tail:
+            self.tail, self.marked_ns = tail, at_ns
+        elif self.act.quiet and items > self.items:
+            self.marked_ns = at_ns
+        self.items = items
+        name = tail or self.act.budget
+        left_ms = self.budgets[name] - (at_ns - self.marked_ns) / 1e6
+        whole_ms = self.budgets["finite_ms"] - (at_ns - self.began_ns) / 1e6
+        return ("finite_ms", whole_ms) if self.act.quiet and not tail and whole_ms < left_ms else (name, left_ms)
+
+
 class _Stream:
     """One open stream: what was received, and how far its reader has read."""
 
@@ -156,12 +181,12 @@ class _Stream:
         self._gone = False
 
     async def do(self, act: Ask | Read | Cancel) -> bool:
-        """Do one act; False when the request was not answered."""
+        """Do one act; False when the session can do no more: not answered, or without items that it needs."""
         match act:
             case Ask():
                 await self._ask(act)
             case Read():
-                await self._read_on(act)
+                return await self._read_on(act) and self._answered
             case Cancel(how):
                 await self._cancel(how)
         return self._answered
@@ -192,29 +217,27 @@ class _Stream:
             await self._receive()
         return True
 
-    async def _read_on(self, act: Read) -> None:
-        """Read as the act says. To the end means: past a terminal, and past the end of the message for a bounded
-        linger, or what must not follow is never seen."""
+    async def _read_on(self, act: Read) -> bool:
+        """Read as the act says; False when items that it needs did not come. To the end means: past a terminal, and
+        past the end of the message for a bounded linger, or what must not follow is never seen."""
         goal = self._read + act.items if act.items else None
-        deadline_ns = now_ns() + int(self._stage.budgets[act.budget] * 1e6)
-        budget = act.budget
+        patience = _Patience(act, self._stage.budgets, now_ns(), now_ns(), self._items)
         while not self._gone:
             if goal is not None and (self._items >= goal or self._ended):
                 break
             if act.bytes and self._bytes - self._read_bytes >= act.bytes:
                 self._note(Did("enough"))
                 break
-            if goal is None and (self._ended or self._terminal):
-                tail = "linger_ms" if self._ended else "terminal_ms"
-                if budget != tail:
-                    deadline_ns, budget = now_ns() + int(self._stage.budgets[tail] * 1e6), tail
-            left_ms = (deadline_ns - now_ns()) / 1e6
+            tail = "linger_ms" if self._ended else "terminal_ms" if self._terminal else ""
+            budget, left_ms = patience.left(now_ns(), self._items, tail if goal is None else "")
             if left_ms <= 0 or not await _within(self._receive(), left_ms):
                 if not self._ended:
                     self._note(Expired(budget, self._stage.budgets[budget]))
                 break
+        came = goal is None or self._items >= goal
         self._read = self._items if goal is None else min(self._items, goal)
         self._read_bytes = self._bytes
+        return came or not act.needed
 
     async def _cancel(self, how: str) -> None:
         exchange, self._exchange = self._exchange, None

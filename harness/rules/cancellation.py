@@ -29,7 +29,7 @@ def siblings_live_on(h: History) -> Iterator[Finding]:
     if hurt and len(hurt) == len(pairs) >= 3:
         yield from hurt
     elif hurt:
-        yield unknown(f"{len(hurt)} of {len(pairs)} siblings ended after a cancel")
+        yield unknown(f"{len(hurt)} of {len(pairs)} siblings ended or fell silent after a cancel")
     else:
         yield from told_of
 

@@ -41,6 +41,8 @@ def chunks_are_well_formed(h: History) -> Iterator[Finding]:
             yield broken([r for r, _ in bad[:3]], expected="chunk framing as in RFC 9112 §7.1", got=got)
         elif (record.event.header("transfer-encoding") or "").lower() != "chunked":
             yield unknown("the body was not chunked")
+        elif any(isinstance(r.event, Deviation) and r.event.code == _CUT for r in h.of(Deviation, session)):
+            yield unknown("the body was cut before its last chunk: a failure shown, or a last chunk forgotten")
         elif first_item := h.first(Item, session):
             yield held(record, first_item, standing.whole(h, session))
         else:

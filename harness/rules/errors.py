@@ -53,7 +53,7 @@ ER_01 = Rule(
 def items_before_the_error(h: History) -> Iterator[Finding]:
     due = h.declared("failing", "items_before")
     for session in h.sessions("failing"):
-        if not isinstance(due, int):
+        if not isinstance(due, int) or not h.header.declared.get("profile.error_channel"):
             continue
         end = next(iter(standing.terminals(h, session)), None) or standing.cut(h, session)
         came = tuple(r for r in standing.items(h, session) if not end or r.index < end.index)
@@ -78,18 +78,20 @@ ER_04 = Rule(
     sentence="A failure after k items delivers those k items, then the error.",
     source="seed 000; seed 002 'event: error'; gRPC PROTOCOL-HTTP2 Trailers",
     why="Items that were sent and then swallowed by an error are work done, billed and lost.",
-    needs=("role:failing.items_before",),
+    needs=("terminal", "role:failing.items_before"),
     after=("SSE-01", "LC-07"),
     check=items_before_the_error,
     good=(
         written(*told("failing", ASK, head(), *_ITEMS, Failed("INTERNAL"), ENDED, EOF), declared=_TM | _THREE),
-        written(*told("failing", ASK, head(), *_ITEMS, EOF), declared=_THREE),
+        written(*told("failing", ASK, head(), *_ITEMS, EOF), declared=_TM | _THREE),
         # an RST may destroy octets that were delivered (standing condition 2)
-        written(*told("failing", ASK, head(), item(0), RESET), declared=_THREE),
+        written(*told("failing", ASK, head(), item(0), RESET), declared=_TM | _THREE),
+        # without an error channel nobody was promised an error after the items
+        written(*told("failing", ASK, head(), item(0), EOF), declared=_THREE),
     ),
     bad=(
         written(*told("failing", ASK, head(), item(0), Failed("INTERNAL"), ENDED, EOF), declared=_TM | _THREE),
-        written(*told("failing", ASK, head(), item(0), EOF), declared=_THREE),
+        written(*told("failing", ASK, head(), item(0), EOF), declared=_TM | _THREE),
     ),
 )
 

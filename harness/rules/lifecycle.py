@@ -1,4 +1,4 @@
-"""LC: how a stream ends, and whether the target still serves afterwards.
+"""LC: how a stream ends.
 
 Checks are pure functions of a history; each rule carries the histories that prove it.
 """
@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.case import Control
 from streamspec.harness.core.event import (
     Closed,
     Completed,
-    Did,
     Ended,
     Expired,
     Failed,
@@ -22,8 +20,7 @@ from streamspec.harness.core.event import (
     Refused,
 )
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
-from streamspec.harness.core.script import AGAIN
-from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, head, item, told, written
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,30 +104,39 @@ LC_02 = Rule(
 
 
 def failure_is_visible(h: History) -> Iterator[Finding]:
-    silent: list[Record] = []
+    silent: list[tuple[Record, ...]] = []
     sessions = h.sessions("failing")
-    alive = any(standing.opened(h, s) for s in h.sessions("look"))
     for session in sessions:
         answer = h.first(Opened, session)
-        refused = h.first(Refused, session)
-        late = next(iter(standing.expired(h, session)), None)
-        if isinstance(answer and answer.event, Opened) and not standing.opened(h, session):
-            status = answer.event.status  # type: ignore[union-attr]
-            # Below 500 the handler that fails was never reached: a wrong path, a refusal, a redirect.
-            yield held(answer) if status >= 500 else unknown(f"failing answered {status}", answer)
-        elif answer:
+        late = next(iter(standing.expired(h, session, "failing_ms", "head_ms")), None)
+        if answer and standing.opened(h, session):
             yield from _failure_in_stream(h, session, answer)
-            silent += [late] if late and not standing.terminals(h, session) else []
-        elif alive and refused and isinstance(refused.event, Refused) and refused.event.why in {"closed", "reset"}:
-            yield held(refused)
+            if late and not standing.terminals(h, session):
+                silent.append((answer, *standing.items(h, session)[-1:], late))
+        elif answer and isinstance(answer.event, Opened):
+            # Below 500 the handler that fails was never reached: a wrong path, a refusal, a redirect.
+            failed = answer.event.status >= 500
+            yield held(answer) if failed else unknown(standing.not_opened(h, session), answer)
         elif late:
-            silent.append(late)
+            silent.append((late,))
         else:
-            yield unknown(standing.not_opened(h, session))
+            yield from _failure_at_once(h, session)
     if silent and len(silent) == len(sessions) >= 3:
-        yield broken(silent, expected="the failure, in bounded time", got="silence until the deadline, every time")
+        quiet = silent[0][-1].event
+        got = f"silence for {quiet.after_ms:g} ms, every time" if isinstance(quiet, Expired) else "silence"
+        yield broken(*silent, expected="the failure, in bounded time", got=got)
     elif silent:
-        yield unknown(f"silent until the deadline {len(silent)} of {len(sessions)} times", silent)
+        yield unknown(f"silent until the deadline {len(silent)} of {len(sessions)} times", *silent)
+
+
+def _failure_at_once(h: History, session: str) -> Iterator[Finding]:
+    """The connection ended before any answer: a failure that is visible, if the target was alive at all."""
+    refused = h.first(Refused, session)
+    alive = any(standing.opened(h, s) for s in h.sessions("look"))
+    if alive and refused and isinstance(refused.event, Refused) and refused.event.why in {"closed", "reset"}:
+        yield held(refused)
+    else:
+        yield unknown(standing.not_opened(h, session))
 
 
 def _failure_in_stream(h: History, session: str, answer: Record) -> Iterator[Finding]:
@@ -142,12 +148,14 @@ def _failure_in_stream(h: History, session: str, answer: Record) -> Iterator[Fin
     elif ends:
         yield broken(ends[0], expected="an error, or an end that is visibly broken", got="the success terminal")
     elif clean:
-        yield _clean_failure(h, answer, clean)
+        yield _clean_failure(h, session, answer, clean)
     elif end := standing.cut(h, session) or standing.reset(h, session):
         yield held(end)
+    elif h.of(Expired, session) and not standing.expired(h, session, "failing_ms"):
+        yield unknown("failing still sent items when we stopped reading")
 
 
-def _clean_failure(h: History, answer: Record, clean: Record) -> Finding:
+def _clean_failure(h: History, session: str, answer: Record, clean: Record) -> Finding:
     """No terminal, and a message whole by its framing. Where success has a marker, its absence shows the failure, but
     a dialect that has a word for failure must use it. A body that ends with its connection ends alike either way."""
     declared = h.header.declared
@@ -156,8 +164,18 @@ def _clean_failure(h: History, answer: Record, clean: Record) -> Finding:
         return held(clean)
     if by_close:
         return unknown("the body ends with its connection: success and failure look alike", clean)
+    if not declared.get("profile.error_channel") and (named := _names_an_error(h, session)):
+        return unknown("the last item looks like an error: name it in a profile (docs/adding.md)", named, clean)
     wanted = "the profile's error terminal" if declared.get("profile.error_channel") else "a message cut short"
     return broken(answer, clean, expected=wanted, got="a clean end, as after success")
+
+
+def _names_an_error(h: History, session: str) -> Record | None:
+    """The last item, when it is called an error: under a profile without a word for failure it may well be one."""
+    last = next(iter(standing.items(h, session)[-1:]), None)
+    if not last or not isinstance(last.event, Item):
+        return None
+    return last if last.event.kind == "error" or last.event.prefix.replace(" ", "").startswith('{"error"') else None
 
 
 LC_07 = Rule(
@@ -177,6 +195,8 @@ LC_07 = Rule(
         written(*told("failing", *_OPEN, Ended("close", 20), EOF), declared=_TM),
         written(*told("failing", ASK, head(status=500), ENDED, *CLOSE)),
         written(*told("failing", *_OPEN, _FAILED, ENDED, EOF), declared=_TM),
+        # an in-band error under a dialect that does not name it
+        written(*told("failing", *_OPEN, item(1, kind="error"), ENDED, EOF)),
         # slow twice, then in time: a late budget counts three times out of three
         written(
             *told("failing-1", *_OPEN, Expired("failing_ms", 5000), *CLOSE),
@@ -225,103 +245,4 @@ LC_14 = Rule(
     check=clean_end_has_its_marker,
     good=(written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),),
     bad=(written(*told("finite", *_OPEN, ENDED, EOF), declared=_TM),),
-)
-
-
-def served_again(h: History) -> Iterator[Finding]:
-    """Judged on every case: the runner looks again after each. Two answers before are the control; one of three
-    looks afterwards is enough, each within `recover_ms`."""
-    looks = [s for s in h.sessions("look") if s.startswith(AGAIN)]
-    start = h.first(Did, looks[0]) if looks else None
-    if not start:
-        return
-    disturbance = _disturbance(h, start.index)
-    if not disturbance:
-        return
-    before = [r for s in h.sessions() if (r := standing.opened(h, s)) and r.index < disturbance.index]
-    if len(before) < 2:
-        yield unknown("fewer than two answers before the disturbance")
-        return
-    control = _control(h, looks)
-    if not control:
-        yield unknown("no look was answered with a stream before the disturbance")
-    elif again := next((r for s in looks if (r := standing.served_as(h, control, s))), None):
-        yield held(before[-2:], disturbance, again)
-    elif any(h.of(Expired, s) and not standing.expired(h, s) for s in looks):
-        yield unknown("this machine stood still meanwhile")
-    elif any(_busy(h, s) for s in looks):
-        yield unknown("the target answered 429: it limits our rate")
-    elif len(looks) >= 3:
-        last = h.first((Opened, Refused, Expired), looks[-1]) or h.of(Did, looks[-1])[-1]
-        got = standing.not_opened(h, looks[-1]) or "an answer unlike the one before"
-        yield broken(before[-1], disturbance, last, expected="the look answered as before", got=f"{got}, three times")
-    else:
-        yield unknown("looked again too seldom")
-
-
-def _disturbance(h: History, before: int) -> Record | None:
-    """The last act of ours (or failure of theirs) that a server must outlive."""
-    for record in reversed(h.records[:before]):
-        if not isinstance(record.event, Did):
-            if h.role(record.session) == "failing" and isinstance(record.event, Closed | Failed):
-                return record
-        elif record.event.act in {"cancel:rst", "cancel:fin", "ask:malformed"}:
-            return record
-        elif record.event.act == "close" and standing.opened(h, record.session):
-            done = standing.whole(h, record.session) or standing.terminals(h, record.session)
-            if not done:
-                return record
-    return None
-
-
-def _control(h: History, looks: list[str]) -> Control | None:
-    """How this case's first look was answered, before anything disturbed the target. It must have been a stream: an
-    item came, or the body stayed open. One page for every request is served again, and shows nothing."""
-    for session in h.sessions("look"):
-        record = standing.opened(h, session)
-        if session not in looks and record and isinstance(record.event, Opened):
-            items = h.first(Item, session) is not None
-            if items or (standing.expired(h, session) and not standing.whole(h, session)):
-                return Control(record.event.status, record.event.essence, items, 0.0)
-    return None
-
-
-def _busy(h: History, session: str) -> bool:
-    record = h.first(Opened, session)
-    return isinstance(record and record.event, Opened) and record.event.status == 429  # type: ignore[union-attr]
-
-
-_CONTROLS: Final = (*told("look-1", *_OPEN, ENDED, EOF), *told("look-2", *_OPEN, ENDED, EOF, start_ms=10))
-_CANCELLED: Final = told("look-3", *_OPEN, *CANCEL, start_ms=20)
-_UNSERVED: Final = (ASK, head(("Content-Type", "text/plain"), status=503), ENDED, EOF)
-
-LC_16 = Rule(
-    id="LC-16",
-    level=Level.MUST,
-    sentence="The same request is served again after a cancel, a failure, a stall or a malformed request.",
-    source="seed 000 'framework handles cleanup'; seed 004 cleanup",
-    why="A server that loses a worker, a slot or itself to a client that leaves is brought down by closing tabs.",
-    check=served_again,
-    good=(
-        written(*_CONTROLS, *_CANCELLED, *told(f"{AGAIN}1", *_OPEN, *CLOSE, start_ms=40)),
-        # back within its budget, at the second look
-        written(
-            *_CONTROLS,
-            *_CANCELLED,
-            *told(f"{AGAIN}1", *_UNSERVED, start_ms=40),
-            *told(f"{AGAIN}2", *_OPEN, *CLOSE, start_ms=80),
-        ),
-    ),
-    bad=(
-        written(
-            *_CONTROLS,
-            *_CANCELLED,
-            *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", *_UNSERVED, start_ms=40 * n)),
-        ),
-        written(
-            *_CONTROLS,
-            *told("look-3", Did("ask:malformed"), Refused("closed"), start_ms=20),
-            *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", ASK, Refused("refused"), start_ms=40 * n)),
-        ),
-    ),
 )

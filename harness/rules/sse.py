@@ -71,8 +71,10 @@ def answers_with_an_event_stream(h: History) -> Iterator[Finding]:
             yield broken(record, expected="charset utf-8, or none", got=kind)
         elif method == "GET" and opened.status != 200:
             yield broken(record, expected="status 200", got=f"status {opened.status}")
+        elif shown := standing.streams(h, session):
+            yield held(record, shown)
         else:
-            yield held(record)
+            yield unknown("no item came while we looked")
 
 
 SSE_01 = Rule(
@@ -103,19 +105,24 @@ SSE_01 = Rule(
     ),
 )
 
-_FRESH: Final = re.compile(r"(?:^|,)\s*(?:no-store|no-cache|private|max-age\s*=\s*\"?0\"?)\s*(?:$|,|=)", re.IGNORECASE)
+# Not `no-cache="field"` or `private="field"`: those speak of that field only (RFC 9111 §5.2.2).
+_FRESH: Final = re.compile(r"(?:^|,)\s*(?:no-store|no-cache|private|max-age\s*=\s*\"?0\"?)\s*(?:$|,)", re.IGNORECASE)
 
 
 def not_reusable_from_a_cache(h: History) -> Iterator[Finding]:
     for session, record, opened in _answers(h):
         asked = h.header.requests[h.role(session)]
         authorised = any(name.lower() == "authorization" for name, _ in asked.headers)
-        if not 200 <= opened.status < 300 or asked.method != "GET" or authorised:
-            yield unknown("only a 2xx answer to a GET without Authorization is judged")
+        if asked.method != "GET" or authorised:
+            yield unknown("only answers to a GET without Authorization are judged")
+        elif not (shown := standing.streams(h, session)):
+            yield unknown(standing.not_opened(h, session) or "no item came while we looked")
+        elif (opened.header("vary") or "").strip() == "*":
+            yield held(record, shown)  # RFC 9111 §4.1: never matches another request
         elif _FRESH.search(value := opened.header("cache-control") or "") or (
             not value and (opened.header("expires") or "").strip() in {"0", "-1"}
         ):
-            yield held(record)
+            yield held(record, shown)
         else:
             got = f"Cache-Control: {value}" if value else "no Cache-Control"
             yield broken(record, expected="Cache-Control with no-store, no-cache, private or max-age=0", got=got)
@@ -127,6 +134,7 @@ SSE_02 = Rule(
     sentence="A GET answer cannot be reused unvalidated from a cache.",
     source="RFC 9111 §4.2.2; practice",
     why="A shared cache may store the stream and replay old events to the next client as if they were live.",
+    needs=("wire", "get"),
     on=_SSE,
     check=not_reusable_from_a_cache,
     good=(

@@ -8,7 +8,8 @@ from streamspec.harness.core.case import Scenario
 from streamspec.harness.core.script import LOOK, Ask, Await, Cancel, Read, Script, Session
 
 _ITEM: Final = Read(items=1, budget="item_ms")
-_TWO: Final = Read(items=2, budget="item_ms")  # how often its items come is the control of its silence
+_TWO: Final = Read(items=2, budget="item_ms", needed=True)  # how often its items come is the control of its silence
+_TO_ITS_FAILURE: Final = Read(items=0, budget="failing_ms", quiet=True)
 _ROUNDS: Final = (1, 2, 3)  # a late budget counts only three times out of three
 
 FINITE = Scenario(
@@ -21,9 +22,7 @@ FINITE = Scenario(
 FAILING = Scenario(
     id="conformance/failing",
     sentence="read a stream that fails after it began, three times",
-    script=Script(
-        tuple(Session(f"failing-{n}", "failing", (Ask(), Read(items=0, budget="failing_ms"))) for n in _ROUNDS)
-    ),
+    script=Script(tuple(Session(f"failing-{n}", "failing", (Ask(), _TO_ITS_FAILURE)) for n in _ROUNDS)),
     promises=("ER-01", "ER-04", "ER-10", "LC-07"),
     order=1,
 )
@@ -32,7 +31,7 @@ PROMPT = Scenario(
     id="conformance/prompt",
     sentence="time two items that are produced apart, three times",
     script=Script(
-        tuple(Session(f"prompt-{n}", "prompt", (Ask(), _ITEM, Read(items=1, budget="item_ms"))) for n in _ROUNDS)
+        tuple(Session(f"prompt-{n}", "prompt", (Ask(), _ITEM, Read(items=1, budget="prompt_ms"))) for n in _ROUNDS)
     ),
     promises=("SSE-08",),
     order=1,

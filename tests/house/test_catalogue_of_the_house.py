@@ -24,7 +24,20 @@ SCENARIOS: Final = all_scenarios()
 
 # The closed list of design 5 and decision 4.
 NEEDS: Final = {
-    *("wire", "seq", "terminal", "auth", "heartbeat", "resume", "bulk", "concurrent", "process", "script", "object"),
+    *(
+        "wire",
+        "get",
+        "seq",
+        "terminal",
+        "auth",
+        "heartbeat",
+        "resume",
+        "bulk",
+        "concurrent",
+        "process",
+        "script",
+        "object",
+    ),
     *("client", "proxy", "load"),
     *(f"role:{name}" for name in ROLES),
     *(f"role:{name}.{attribute}" for name, kind in ROLES.items() for attribute in kind.attributes),

@@ -45,12 +45,12 @@ def target_with(
 @pytest.mark.parametrize(
     ("target", "needs"),
     [
-        (target_with(), {"wire", "concurrent"}),
-        (target_with(serial=True), {"wire"}),
-        (target_with(profile=MARKED), {"wire", "concurrent", "terminal", "feature:json-items"}),
+        (target_with(), {"wire", "get", "concurrent"}),
+        (target_with(serial=True), {"wire", "get"}),
+        (target_with(profile=MARKED), {"wire", "get", "concurrent", "terminal", "feature:json-items"}),
         (
             target_with(("finite", {"items": 3, "seq": "$.n"})),
-            {"wire", "concurrent", "role:finite", "role:finite.items", "role:finite.seq"},
+            {"wire", "get", "concurrent", "role:finite", "role:finite.items", "role:finite.seq"},
         ),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_case_is_looked_at_before_and_after() -> None:
 def test_a_target_that_is_gone_makes_the_rest_inconclusive_and_says_after_what() -> None:
     results = executed(lambda _request, n: LIVE if n <= 2 else DEAD, "one", "two", "three")
     assert outcomes(results) == [Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.INCONCLUSIVE]
-    assert results[1].note == "the target was not back after one@sse"
+    assert results[1].note == "the target was not back after one@sse: look was not answered (refused)"
     assert results[1].history is None
 
 

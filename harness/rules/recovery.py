@@ -1,0 +1,128 @@
+"""LC-16: whether the target still serves after what a case did to it.
+
+A pure function of a history, like every check; the looks that it reads are the runner's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core import standing
+from streamspec.harness.core.case import Control
+from streamspec.harness.core.event import Closed, Did, Expired, Failed, Item, Opened, Record, Refused
+from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
+from streamspec.harness.core.script import AGAIN
+from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, head, item, told, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamspec.harness.core.history import History
+
+_OPEN: Final = (ASK, head(), item(0))
+
+
+def served_again(h: History) -> Iterator[Finding]:
+    """Judged on every case: the runner looks again after each. Two answers before are the control; one of three
+    looks afterwards is enough, each within `recover_ms`."""
+    looks = [s for s in h.sessions("look") if s.startswith(AGAIN)]
+    start = h.first(Did, looks[0]) if looks else None
+    if not start:
+        return
+    disturbance = _disturbance(h, start.index)
+    if not disturbance:
+        return
+    before = [r for s in h.sessions() if (r := standing.opened(h, s)) and r.index < disturbance.index]
+    if len(before) < 2:
+        yield unknown("fewer than two answers before the disturbance")
+        return
+    control = _control(h, looks)
+    if not control:
+        yield unknown("no look was answered with a stream before the disturbance")
+    elif again := next((r for s in looks if (r := standing.served_as(h, control, s))), None):
+        yield held(before[-2:], disturbance, again)
+    elif any(h.of(Expired, s) and not standing.expired(h, s) for s in looks):
+        yield unknown("this machine stood still meanwhile")
+    elif any(_busy(h, s) for s in looks):
+        yield unknown("the target answered 429: it limits our rate")
+    elif any(standing.served_as(h, replace(control, items=False), s) for s in looks):
+        yield unknown("the look was answered as before, and no item came")
+    elif len(looks) >= 3:
+        last = h.first((Opened, Refused, Expired), looks[-1]) or h.of(Did, looks[-1])[-1]
+        got = standing.not_opened(h, looks[-1]) or "an answer unlike the one before"
+        yield broken(before[-1], disturbance, last, expected="the look answered as before", got=f"{got}, three times")
+    else:
+        yield unknown("looked again too seldom")
+
+
+def _disturbance(h: History, before: int) -> Record | None:
+    """The last act of ours (or failure of theirs) that a server must outlive."""
+    for record in reversed(h.records[:before]):
+        if not isinstance(record.event, Did):
+            if h.role(record.session) == "failing" and isinstance(record.event, Closed | Failed):
+                return record
+        elif record.event.act == "ask:malformed" or (
+            record.event.act in {"cancel:rst", "cancel:fin", "close"} and _was_live(h, record.session)
+        ):
+            return record
+    return None
+
+
+def _was_live(h: History, session: str) -> bool:
+    """Whether our end hit an open stream: leaving one that was over, or refused, disturbs nobody."""
+    over = standing.whole(h, session) or standing.terminals(h, session)
+    return standing.opened(h, session) is not None and not over
+
+
+def _control(h: History, looks: list[str]) -> Control | None:
+    """How this case's first look was answered, before anything disturbed the target. It must have been a stream: an
+    item came, or the body stayed open. One page for every request is served again, and shows nothing."""
+    for session in h.sessions("look"):
+        record = standing.opened(h, session)
+        if session in looks or not record or not standing.streams(h, session):
+            continue
+        if isinstance(record.event, Opened):
+            return Control(record.event.status, record.event.essence, h.first(Item, session) is not None, 0.0)
+    return None
+
+
+def _busy(h: History, session: str) -> bool:
+    record = h.first(Opened, session)
+    return isinstance(record and record.event, Opened) and record.event.status == 429  # type: ignore[union-attr]
+
+
+_CONTROLS: Final = (*told("look-1", *_OPEN, ENDED, EOF), *told("look-2", *_OPEN, ENDED, EOF, start_ms=10))
+_CANCELLED: Final = told("look-3", *_OPEN, *CANCEL, start_ms=20)
+_UNSERVED: Final = (ASK, head(("Content-Type", "text/plain"), status=503), ENDED, EOF)
+
+LC_16 = Rule(
+    id="LC-16",
+    level=Level.MUST,
+    sentence="The same request is served again after a cancel, a failure, a stall or a malformed request.",
+    source="seed 000 'framework handles cleanup'; seed 004 cleanup",
+    why="A server that loses a worker, a slot or itself to a client that leaves is brought down by closing tabs.",
+    check=served_again,
+    good=(
+        written(*_CONTROLS, *_CANCELLED, *told(f"{AGAIN}1", *_OPEN, *CLOSE, start_ms=40)),
+        # back within its budget, at the second look
+        written(
+            *_CONTROLS,
+            *_CANCELLED,
+            *told(f"{AGAIN}1", *_UNSERVED, start_ms=40),
+            *told(f"{AGAIN}2", *_OPEN, *CLOSE, start_ms=80),
+        ),
+    ),
+    bad=(
+        written(
+            *_CONTROLS,
+            *_CANCELLED,
+            *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", *_UNSERVED, start_ms=40 * n)),
+        ),
+        written(
+            *_CONTROLS,
+            *told("look-3", Did("ask:malformed"), Refused("closed"), start_ms=20),
+            *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", ASK, Refused("refused"), start_ms=40 * n)),
+        ),
+    ),
+)
