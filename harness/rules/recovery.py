@@ -32,6 +32,7 @@ def served_again(h: History) -> Iterator[Finding]:
         return
     disturbance = _disturbance(h, start.index)
     if not disturbance:
+        yield unknown("every stream was over, or refused, when we left it: nothing was disturbed")
         return
     before = [r for s in h.sessions() if (r := standing.opened(h, s)) and r.index < disturbance.index]
     if len(before) < 2:
@@ -59,13 +60,13 @@ def served_again(h: History) -> Iterator[Finding]:
 def _disturbance(h: History, before: int) -> Record | None:
     """The last act of ours (or failure of theirs) that a server must outlive."""
     for record in reversed(h.records[:before]):
-        if not isinstance(record.event, Did):
-            if h.role(record.session) == "failing" and isinstance(record.event, Closed | Failed):
-                return record
-        elif record.event.act == "ask:malformed" or (
-            record.event.act in {"cancel:rst", "cancel:fin", "close"} and _was_live(h, record.session)
-        ):
+        event = record.event
+        if isinstance(event, Closed | Failed) and h.role(record.session) == "failing":
             return record
+        if isinstance(event, Did):
+            left = event.act in {"cancel:rst", "cancel:fin", "close"} and _was_live(h, record.session)
+            if left or event.act == "ask:malformed":
+                return record
     return None
 
 
