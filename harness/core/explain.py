@@ -70,7 +70,8 @@ class Explanation:
 
 def explain(rule: Rule, verdict: Verdict, history: History | None, case: str, place: str) -> Explanation:
     """`place` is the file of the stored history, empty when it was not stored."""
-    findings = verdict.findings[:FINDINGS_MAX]
+    unlike = {(finding.expected, finding.got): finding for finding in reversed(verdict.findings)}  # the first of each
+    findings = tuple(reversed(unlike.values()))[:FINDINGS_MAX]
     sessions: tuple[str, ...] = ()
     if history:
         touched = {history.records[i].session for f in findings for i in f.evidence}
