@@ -33,7 +33,7 @@ ROLES: Final[Mapping[str, RoleKind]] = MappingProxyType(
         kind.name: kind
         for kind in (
             RoleKind("finite", "ends by itself, with success", {"items": int, "seq": str}),
-            RoleKind("endless", "never ends by itself", {"first_item_ms": int, "seq": str}),
+            RoleKind("endless", "never ends by itself", {"seq": str}),
             RoleKind("failing", "fails after it began", {"items_before": int, "seq": str}),
             RoleKind("prompt", "sends one item, pauses for gap_ms, sends one more", {"gap_ms": int, "seq": str}),
         )

@@ -139,9 +139,15 @@ def test_what_is_shown_is_bounded_and_evidence_comes_first(evidence: tuple[int, 
 
 
 def test_of_many_findings_some_are_told_and_the_rest_counted() -> None:
-    told_of = explained(*(broken_at(n) for n in range(5)))
-    assert (len(told_of.findings), told_of.more) == (FINDINGS_MAX, 2)
+    told_of = explained(*(broken_at(n, got=f"{n}") for n in range(5)))
+    assert ([f.got for f in told_of.findings], told_of.more) == (["0", "1", "2"], 5 - FINDINGS_MAX)
     assert explained(broken_at(1)).more == 0
+
+
+def test_findings_alike_are_told_once_by_the_first() -> None:
+    told_of = explained(broken_at(1), broken_at(2), broken_at(3, got="three"))
+    assert ([f.got for f in told_of.findings], told_of.more) == (["two", "three"], 1)
+    assert [shown.index for shown in told_of.findings[0].shown if shown.marked] == [1]
 
 
 def test_a_verdict_without_a_history_is_still_told() -> None:
