@@ -116,8 +116,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a report."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Report)}
+    """The JSON Schema (2020-12) of a report, the same under every Python."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_on_one_line(msgspec.json.schema(Report))}
+
+
+def _on_one_line(schema: dict[str, Any]) -> dict[str, Any]:
+    """Descriptions are docstrings, whose line breaks and indentation mean nothing."""
+    return {
+        key: " ".join(value.split())
+        if key == "description" and isinstance(value, str)
+        else _on_one_line(value)
+        if isinstance(value, dict)
+        else value
+        for key, value in schema.items()
+    }
 
 
 def report(run: Run) -> Report:

@@ -153,6 +153,12 @@ class Deviation:
         return "of the body" if self.code.startswith("sse.") else "of the response"
 
 
+def content_coding(opened: Opened) -> str:
+    """The coding of the body, which we ask no server for and cannot read; empty for none (RFC 9110 §8.4)."""
+    coding = (opened.header("content-encoding") or "").strip().lower()
+    return "" if coding == "identity" else coding
+
+
 Framing = Literal["chunked", "length", "close", "none"]
 
 

@@ -23,6 +23,7 @@ from streamspec.harness.core.event import (
     Opened,
     Record,
     Refused,
+    content_coding,
 )
 
 if TYPE_CHECKING:
@@ -48,9 +49,10 @@ def theirs(h: History, kinds: Kinds, session: str) -> tuple[Record, ...]:
 
 
 def opened(h: History, session: str) -> Record | None:
-    """The head of this session's answer, if the target opened a stream: status 2xx, and not 204, which has no body."""
+    """The head of this session's answer, if the target opened a stream that we can read: status 2xx, not 204 (which
+    has no body), no content coding."""
     record = h.first(Opened, session)
-    if not record or not isinstance(record.event, Opened):
+    if not record or not isinstance(record.event, Opened) or content_coding(record.event):
         return None
     return record if 200 <= record.event.status < 300 and record.event.status != 204 else None
 
@@ -69,7 +71,8 @@ def not_opened(h: History, session: str) -> str:
         return ""
     role = h.role(session)
     if (record := h.first(Opened, session)) and isinstance(record.event, Opened):
-        return f"{role} answered {record.event.status}"
+        coding = content_coding(record.event)
+        return f"{role} answered {record.event.status}{f' in Content-Encoding {coding}' if coding else ''}"
     if (record := h.first(Refused, session)) and isinstance(record.event, Refused):
         return f"{role} was not answered ({record.event.why})"
     if (record := h.first(Expired, session)) and isinstance(record.event, Expired):

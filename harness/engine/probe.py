@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from streamspec.harness.core import standing
 from streamspec.harness.core.case import Capabilities, Control
 from streamspec.harness.core.errors import NoVerdict
-from streamspec.harness.core.event import Did, Item, Opened, Refused
+from streamspec.harness.core.event import Did, Item, Opened, Refused, content_coding
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.redaction import redacted_url
 from streamspec.harness.core.script import AGAIN, LOOK, Ask, Await, Read, Script, Session
@@ -80,6 +80,8 @@ def _answer(history: History, url: str) -> Opened:
     """The first look's answer. Raises `NoVerdict` in the words of what was seen instead."""
     record = history.first(Opened, _FIRST)
     if record and isinstance(record.event, Opened):
+        if coding := content_coding(record.event):
+            raise NoVerdict(f"{url} answered in Content-Encoding {printable(coding, 40)}, and we asked for identity")
         if 200 <= record.event.status < 300:
             return record.event
         where = record.event.header("location")

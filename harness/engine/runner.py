@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
+from streamspec.harness.core.event import content_coding
 from streamspec.harness.core.history import Header, History
 from streamspec.harness.core.judge import judge
 from streamspec.harness.core.redaction import redacted
@@ -117,7 +118,8 @@ def stage_of(bench: Bench, recorder: Recorder) -> Stage:
     target = bench.target
 
     def decoder(opened: Opened, role: str) -> Decoder | None:
-        driver = bench.choose(opened) if 200 <= opened.status < 300 else None  # an error page is no stream
+        readable = 200 <= opened.status < 300 and not content_coding(opened)  # an error page is no stream
+        driver = bench.choose(opened) if readable else None
         return driver.decoder(target.profile, target.seq(role), bench.limits) if driver else None
 
     return Stage(bench.transport, decoder, _requests(target), bench.budgets, bench.limits, recorder)

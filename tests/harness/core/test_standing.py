@@ -265,6 +265,16 @@ OWN_END = {  # 1: nothing is held against what we ended
     ),
 }
 
+CODED = head(("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip"), ("Cache-Control", "no-store"))
+
+
+def test_a_body_in_a_coding_that_we_did_not_ask_for_is_no_evidence() -> None:
+    history = written(*told("finite", ASK, CODED, Deviation("sse.utf8", 1), ENDED, EOF), declared=MARKED)
+    assert standing.opened(history, "finite") is None
+    assert standing.not_opened(history, "finite") == "finite answered 200 in Content-Encoding gzip"
+    assert failures(history) == {}
+
+
 FRAMING = {  # 2: framing ends a message
     "keep-alive, never closed": written(
         *told("finite", ASK, head(), *THREE, Completed(), ENDED, *CLOSE), declared=MARKED

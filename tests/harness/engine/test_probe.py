@@ -84,6 +84,8 @@ def test_a_silent_stream_is_a_stream() -> None:
         (sse_head(503), "answered 503"),
         (sse_head(kind="text/html"), "text/html, which is no stream that we know"),
         (Opened(200, "OK", "HTTP/1.1", ()), "no Content-Type"),
+        (Opened(200, "OK", "HTTP/1.1", (("Content-Encoding", "gzip"),)), "Content-Encoding gzip"),
+        (Opened(307, "", "HTTP/1.1", (("Location", "/x"),)), "points to /x: we follow no redirect"),
     ],
 )
 def test_what_cannot_be_judged_is_said_in_one_line(event: Event, words: str) -> None:
