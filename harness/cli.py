@@ -136,7 +136,7 @@ async def _serve(port: int) -> None:
     from streamspec.harness.engine.embedded import reference
 
     async with reference(port) as url:
-        click.echo(f"listening on {url}/\nbroken variants: {url}/broken/  (Ctrl-C ends)")
+        click.echo(f"listening on {url}/\nits broken variants are listed at {url}/broken/  (Ctrl-C ends)")
         await asyncio.Event().wait()
 
 

@@ -31,7 +31,8 @@ class App:
     def __init__(self, roles: Iterable[Role], variants: Iterable[Variant] = ()) -> None:
         self._roles = tuple(roles)
         self._open: set[Stream[Item]] = set()
-        self._seams: dict[str, Seams] = {"": Seams(), **{variant.name: variant.seams for variant in variants}}
+        self._variants = tuple(variants)
+        self._seams: dict[str, Seams] = {"": Seams(), **{variant.name: variant.seams for variant in self._variants}}
         self._mounts: Mapping[str, Asgi] = {
             name: seams.around(self._mount(seams)) for name, seams in self._seams.items()
         }
@@ -42,12 +43,19 @@ class App:
             return
         if scope["type"] != "http":
             raise ValueError(f"no such protocol here: {scope['type']}")
+        if scope["path"] == BROKEN:
+            await _tell(self._list(), send)
+            return
         name, path = split_variant(scope["path"])
         mount = self._mounts.get(name)
         if mount is None:
             await _refuse(Refused(404, f"there is no variant under {BROKEN}"), send)
             return
         await mount({**scope, "path": path}, receive, send)
+
+    def _list(self) -> str:
+        """The variants, one a line: where, which rule must catch it, what is wrong."""
+        return "".join(f"{BROKEN}{v.name}/  {v.kills}  {v.sentence}\n" for v in self._variants)
 
     def route(self, method: str, path: str, query: str) -> tuple[Asked | Refused, Seams]:
         """What another writer on the same port needs: the role asked for, and how it is to behave."""
@@ -110,6 +118,13 @@ async def _refuse(refused: Refused, send: Send) -> None:
     headers = _encoded(refused.all_headers())
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": refused.body(), "more_body": False})
+
+
+async def _tell(text: str, send: Send) -> None:
+    body = text.encode()
+    headers = [("content-type", "text/plain; charset=utf-8"), ("content-length", str(len(body)))]
+    await send({"type": "http.response.start", "status": 200, "headers": _encoded(headers)})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

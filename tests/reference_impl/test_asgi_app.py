@@ -10,6 +10,7 @@ import pytest
 
 from streamspec.reference_impl import session
 from streamspec.reference_impl.bindings.asgi import App
+from streamspec.reference_impl.broken import variants
 from streamspec.reference_impl.frame import Item
 from streamspec.reference_impl.roles import ROLES, Role, Values
 from streamspec.reference_impl.stream.aio import Stream
@@ -327,3 +328,12 @@ def test_an_ended_stream_is_forgotten(turns: Turns) -> None:
         assert len(app._open) == 0
 
     _run(story())
+
+
+def test_the_variants_are_listed_with_what_is_wrong_with_each() -> None:
+    client = Client("/broken/")
+    _run(App(ROLES, variants())(client.scope, client.receive, client.send))
+    lines = client.body().decode().splitlines()
+    assert len(lines) == len(variants())
+    assert "/broken/hides-failure/  LC-07  A handler's exception ends the stream as a normal completion." in lines
+    assert client.is_whole()
