@@ -130,6 +130,7 @@ DEVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "sse.retry": "a retry value is not digits",
         "sse.line-too-long": "a line is longer than our limit",
         "sse.event-too-long": "an event is longer than our limit",
+        "sse.data-too-deep": "an item's JSON nests deeper than our limit",
         "sse.data-not-json": "an item's data is not one RFC 8259 text, and the profile says it is JSON",
     }
 )

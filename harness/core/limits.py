@@ -20,7 +20,7 @@ class Limits:
 
     head_bytes: int = 65_536
     head_fields: int = 512
-    interim_heads: int = 8
+    interim_heads: int = 64
     chunk_line_bytes: int = 4_096
     trailer_bytes: int = 16_384
     line_bytes: int = 1_048_576
@@ -45,9 +45,10 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "finite_ms": 30_000,  # a finite role, from the request to its end
         "failing_ms": 5_000,  # a failing role, from its last item to a sign of failure
         "recover_ms": 5_000,  # served again after a disturbance (LC-16)
+        "slots_ms": 15_000,  # the same for a server that answers 503
         "linger_ms": 50,  # what follows the end of a message
         "terminal_ms": 1_000,  # from an in-band terminal to the end of its message
-        "sibling_ms": 200,  # watching a sibling after its neighbour left (CN-21)
+        "sibling_ms": 100,  # watching a sibling after its neighbour left (CN-21)
         "await_ms": 60_000,  # one of our sessions waiting for another
     }
 )

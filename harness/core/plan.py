@@ -24,7 +24,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`rules` are those that some case carries; judged are these, everything else is a `Skip`."""
+    """`rules` are those whose needs the target meets: they are judged on every case, promised or not."""
 
     cases: tuple[Case, ...]
     rules: tuple[Rule, ...]
@@ -59,7 +59,9 @@ def plan(scenarios: Iterable[Scenario], rules: Sequence[Rule], target: Capabilit
         for rule in rules
         if rule.id not in carried
     )
-    return Plan(tuple(cases), tuple(rule for rule in rules if rule.id in carried), skips)
+    numbered = met | ({"seq"} if any(target.seq(role) for role in target.roles) else set())
+    judged = tuple(rule for rule in rules if set(rule.needs) <= numbered and (not rule.on or target.binding in rule.on))
+    return Plan(tuple(cases), judged, skips)
 
 
 def _case_seed(seed: int, case_id: str) -> int:

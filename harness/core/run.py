@@ -99,7 +99,7 @@ def lines(run: Run) -> tuple[Line, ...]:
     missing = {skip.rule: skip.missing for skip in run.skips}
     found: list[Line] = []
     for rule in run.rules:
-        if rule.id in missing:
+        if rule.id in missing and rule.id not in told:
             found.append(Line(rule, Outcome.SKIP, (), missing[rule.id]))
         elif rule.id in told:
             worst = min((verdict.outcome for _, verdict in told[rule.id]), key=WORST.index)

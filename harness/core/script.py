@@ -31,7 +31,7 @@ class Ask:
 class Read:
     """Read until `items` further items came, `bytes` body octets came, the stream ended, or the budget ran out.
     `items = 0` reads to the end, and then lingers for what must not follow. `quiet`: the budget counts anew from each
-    item (and `finite_ms` bounds the whole). `needed`: without these items the session does no more."""
+    sign of life (and `finite_ms` bounds the whole). `needed`: without these items the session does no more."""
 
     items: int
     budget: str

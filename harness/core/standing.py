@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from streamspec.harness.core.event import (
     Closed,
     Completed,
+    Deviation,
     Did,
     Elided,
     Ended,
@@ -57,11 +58,20 @@ def opened(h: History, session: str) -> Record | None:
     return record if 200 <= record.event.status < 300 and record.event.status != 204 else None
 
 
+def malformed(h: History, session: str) -> bool:
+    """Whether we asked with a malformed request: its answer is no evidence about streams."""
+    return any(isinstance(r.event, Did) and r.event.act == "ask:malformed" for r in h.of(Did, session))
+
+
 def streams(h: History, session: str) -> Record | None:
     """What shows that this answer is a stream: its first item, or a body that stayed open while we waited. A page
     that is labelled as a stream shows neither."""
     if not opened(h, session):
         return None
+    if not h.first(Item, session) and any(
+        isinstance(r.event, Deviation) and r.event.code == "sse.field" for r in h.of(Deviation, session)
+    ):
+        return None  # something else came, and no item: a page left open
     return h.first(Item, session) or (next(iter(expired(h, session)), None) if not whole(h, session) else None)
 
 
@@ -133,17 +143,17 @@ def expired(h: History, session: str, *budgets: str) -> tuple[Record, ...]:
     for record in theirs(h, Expired, session):
         if isinstance(record.event, Expired) and (not budgets or record.event.budget in budgets):
             waited_ms = record.event.after_ms
-            if not lagged(h, record.t_ns - int(waited_ms * 1e6), record.t_ns, waited_ms / 2):
+            if not lagged(h, record.t_ns - waited_ms * 1e6, record.t_ns, waited_ms / 2):
                 found.append(record)
     return tuple(found)
 
 
-def lagged(h: History, start_ns: int, end_ns: int, least_ms: float) -> Record | None:
+def lagged(h: History, start_ns: float, end_ns: float, least_ms: float) -> Record | None:
     """A stall of our own loop of at least `least_ms` that touches this span (condition 5)."""
     for record in h.of(Lagged):
-        if not isinstance(record.event, Lagged) or record.event.ms < least_ms:
+        if not isinstance(record.event, Lagged) or not record.event.ms >= least_ms:
             continue
-        began_ns = record.t_ns - int(record.event.ms * 1e6)
+        began_ns = record.t_ns - record.event.ms * 1e6
         if began_ns <= end_ns and record.t_ns >= start_ns:
             return record
     return None

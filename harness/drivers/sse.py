@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _LINE_END: Final = re.compile(rb"(\r\n?|\n)")
 _BOM: Final = b"\xef\xbb\xbf"
 _JSON_TOKEN: Final = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
+_TOO_DEEP: Final = "nested beyond our limit"
 _INT_DIGITS: Final = 300  # longer numbers are legal JSON; as a float they stay cheap
 
 
@@ -198,7 +199,8 @@ class SseDecoder:
         match self._profile.kind_of(kind, text, parsed):
             case "item":
                 if fault and self._profile.items == "json":
-                    self._out.append(Deviation("sse.data-not-json", block, fault))
+                    code = "sse.data-too-deep" if fault == _TOO_DEEP else "sse.data-not-json"
+                    self._out.append(Deviation(code, block, fault))
                 self._out.append(self._item(kind, payload, text, parsed, block))
             case "completed":
                 self._out.append(Completed(block))
@@ -253,9 +255,9 @@ _JSON: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_numb
 
 
 def _parsed(text: str, depth: int) -> tuple[Any, str]:
-    """The value of one RFC 8259 text, or why it is none; neither for a text nested beyond `depth`."""
+    """The value of one RFC 8259 text, or why it is none, or that it nests too deep to be read."""
     if text.count("[") + text.count("{") > depth and _nests_deeper(text, depth):
-        return None, ""
+        return None, _TOO_DEEP
     try:
         return _JSON.decode(text), ""
     except json.JSONDecodeError as error:
@@ -263,7 +265,7 @@ def _parsed(text: str, depth: int) -> tuple[Any, str]:
     except ValueError as error:
         return None, str(error)
     except RecursionError:  # the caller's own stack was nearly full
-        return None, ""
+        return None, _TOO_DEEP
 
 
 def _nests_deeper(text: str, depth: int) -> bool:

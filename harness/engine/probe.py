@@ -62,7 +62,9 @@ async def probe(bench: Bench, drivers: Sequence[Driver]) -> Probed:
     control = _control(history, answer)
     serial = standing.opened(history, _SECOND) is None and _held_first(history)
     target = replace(bench.target, binding=driver.name, binding_reason=reason, control=control, serial=serial)
-    bench = replace(bench, target=target)
+    patient = max(bench.budgets["recover_ms"], 3 * control.head_ms)  # a server that thinks long thinks long again
+    bench = replace(bench, target=target, budgets={**bench.budgets, "recover_ms": patient})
+    stage = stage_of(bench, recorder)
     case = f"{SCENARIO}@{driver.name}"
     back = await look_until_served(AGAIN, stage, bench, seen)
     history = recorder.seal(header_of(bench, case, SCENARIO, Script(tuple(seen)), ()))

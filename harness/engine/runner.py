@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import content_coding
+from streamspec.harness.core.event import Opened, content_coding
 from streamspec.harness.core.history import Header, History
 from streamspec.harness.core.judge import judge
 from streamspec.harness.core.redaction import redacted
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streamspec.harness.core.case import Capabilities, Case
-    from streamspec.harness.core.event import Opened
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.plan import Plan
     from streamspec.harness.core.ports import Decoder, Driver, Request, Transport
@@ -95,9 +94,10 @@ async def run_case(case: Case, bench: Bench) -> tuple[History, bool]:
 async def look_until_served(name: str, stage: Stage, bench: Bench, seen: list[Session]) -> bool:
     """Look until one look is served as the probe's was, at most three times, the last when `recover_ms` have passed."""
     control = bench.target.control
+    window_ms = bench.budgets["recover_ms"]
     for number in range(1, TRIES + 1):
         if number > 1:
-            await asyncio.sleep(bench.budgets["recover_ms"] / (TRIES - 1) / 1e3)
+            await asyncio.sleep(window_ms / (TRIES - 1) / 1e3)
         reading = (Read(items=1, budget="recover_ms"),) if control.items else ()
         session = Session(f"{name}{number}", LOOK, (Ask(budget="recover_ms"), *reading))
         seen.append(session)
@@ -105,6 +105,9 @@ async def look_until_served(name: str, stage: Stage, bench: Bench, seen: list[Se
         history = stage.recorder.seal(header_of(bench, "", "", Script(tuple(seen)), ()))
         if standing.served_as(history, control, session.id):
             return True
+        head = history.first(Opened, session.id)
+        if head and isinstance(head.event, Opened) and head.event.status == 503:
+            window_ms = bench.budgets["slots_ms"]  # full: many a server sees that we left only when it next writes
     return False
 
 

@@ -18,8 +18,10 @@ from streamspec.harness.core.event import (
     Event,
     Expired,
     Failed,
+    Heartbeat,
     Item,
     Lagged,
+    Meta,
     Opened,
     Refused,
 )
@@ -140,23 +142,23 @@ async def _within(waiting: Coroutine[None, None, bool], budget_ms: float) -> boo
 
 @dataclass(slots=True)
 class _Patience:
-    """How long a read still waits, and under which budget's name: its own, from its start or from its last item; a
-    short tail once the stream is over."""
+    """How long a read still waits, and under which budget's name: its own, from its start or from the last sign of
+    life (an item, a heartbeat); a short tail once the stream is over."""
 
     act: Read
     budgets: Mapping[str, float]
     began_ns: int
     marked_ns: int
-    items: int
+    signs: int
     tail: str = ""
 
-    def left(self, at_ns: int, items: int, tail: str) -> tuple[str, float]:
+    def left(self, at_ns: int, signs: int, tail: str) -> tuple[str, float]:
         """The budget that runs now, and what is left of it in ms."""
         if tail != self.tail:
             self.tail, self.marked_ns = tail, at_ns
-        elif self.act.quiet and items > self.items:
+        elif self.act.quiet and signs > self.signs:
             self.marked_ns = at_ns
-        self.items = items
+        self.signs = signs
         name = tail or self.act.budget
         left_ms = self.budgets[name] - (at_ns - self.marked_ns) / 1e6
         whole_ms = self.budgets["finite_ms"] - (at_ns - self.began_ns) / 1e6
@@ -172,6 +174,7 @@ class _Stream:
         self._exchange: Exchange | None = None
         self._decoder: Decoder | None = None
         self._items = 0
+        self._signs = 0  # items, heartbeats and other messages: the stream lives
         self._read = 0
         self._bytes = 0
         self._read_bytes = 0
@@ -221,7 +224,7 @@ class _Stream:
         """Read as the act says; False when items that it needs did not come. To the end means: past a terminal, and
         past the end of the message for a bounded linger, or what must not follow is never seen."""
         goal = self._read + act.items if act.items else None
-        patience = _Patience(act, self._stage.budgets, now_ns(), now_ns(), self._items)
+        patience = _Patience(act, self._stage.budgets, now_ns(), now_ns(), self._signs)
         while not self._gone:
             if goal is not None and (self._items >= goal or self._ended):
                 break
@@ -229,7 +232,7 @@ class _Stream:
                 self._note(Did("enough"))
                 break
             tail = "linger_ms" if self._ended else "terminal_ms" if self._terminal else ""
-            budget, left_ms = patience.left(now_ns(), self._items, tail if goal is None else "")
+            budget, left_ms = patience.left(now_ns(), self._signs, tail if goal is None else "")
             if left_ms <= 0 or not await _within(self._receive(), left_ms):
                 if not self._ended:
                     self._note(Expired(budget, self._stage.budgets[budget]))
@@ -276,6 +279,9 @@ class _Stream:
                     self._decoder = self._stage.decoder(event, self._session.role)
                 case Item():
                     self._items += 1
+                    self._signs += 1
+                case Heartbeat() | Meta():
+                    self._signs += 1
                 case Completed() | Failed():
                     self._terminal = True
                 case Ended():

@@ -23,8 +23,11 @@ _FAULTS: Final = frozenset({"chunk.size", "chunk.bare-lf", "chunk.data-end", "ch
 def chunks_are_well_formed(h: History) -> Iterator[Finding]:
     """A body cut before its last chunk is how an honest server shows a failure: only a stream declared to end by
     itself is held to its last chunk."""
+    cuts = any(isinstance(r.event, Deviation) and r.event.code == _CUT for r in h.of(Deviation))
     for session in h.sessions():
         record = standing.opened(h, session)
+        if standing.malformed(h, session):
+            continue
         if not record or not isinstance(record.event, Opened):
             yield unknown(standing.not_opened(h, session))
             continue
@@ -41,7 +44,7 @@ def chunks_are_well_formed(h: History) -> Iterator[Finding]:
             yield broken([r for r, _ in bad[:3]], expected="chunk framing as in RFC 9112 §7.1", got=got)
         elif (record.event.header("transfer-encoding") or "").lower() != "chunked":
             yield unknown("the body was not chunked")
-        elif any(isinstance(r.event, Deviation) and r.event.code == _CUT for r in h.of(Deviation, session)):
+        elif cuts:  # one cut in the case, and none of its sessions shows that last chunks come
             yield unknown("the body was cut before its last chunk: a failure shown, or a last chunk forgotten")
         elif first_item := h.first(Item, session):
             yield held(record, first_item, standing.whole(h, session))

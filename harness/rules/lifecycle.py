@@ -14,11 +14,14 @@ from streamspec.harness.core.event import (
     Ended,
     Expired,
     Failed,
+    Heartbeat,
     Item,
+    Meta,
     Opened,
     Record,
     Refused,
 )
+from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
 
@@ -108,11 +111,11 @@ def failure_is_visible(h: History) -> Iterator[Finding]:
     sessions = h.sessions("failing")
     for session in sessions:
         answer = h.first(Opened, session)
-        late = next(iter(standing.expired(h, session, "failing_ms", "head_ms")), None)
+        late = next(iter(standing.expired(h, session, "failing_ms", "finite_ms", "head_ms")), None)
         if answer and standing.opened(h, session):
             yield from _failure_in_stream(h, session, answer)
-            if late and not standing.terminals(h, session):
-                silent.append((answer, *standing.items(h, session)[-1:], late))
+            if late and not standing.terminals(h, session) and (last := _fell_silent(h, session, answer, late)):
+                silent.append((answer, last, late))
         elif answer and isinstance(answer.event, Opened):
             # Below 500 the handler that fails was never reached: a wrong path, a refusal, a redirect.
             failed = answer.event.status >= 500
@@ -122,11 +125,21 @@ def failure_is_visible(h: History) -> Iterator[Finding]:
         else:
             yield from _failure_at_once(h, session)
     if silent and len(silent) == len(sessions) >= 3:
-        quiet = silent[0][-1].event
-        got = f"silence for {quiet.after_ms:g} ms, every time" if isinstance(quiet, Expired) else "silence"
+        least_s = min(told[-1].event.after_ms for told in silent if isinstance(told[-1].event, Expired)) / 1e3
+        got = f"silence, for {least_s:g} s and more, every time"
         yield broken(*silent, expected="the failure, in bounded time", got=got)
     elif silent:
         yield unknown(f"silent until the deadline {len(silent)} of {len(sessions)} times", *silent)
+
+
+def _fell_silent(h: History, session: str, answer: Record, late: Record) -> Record | None:
+    """The last sign of life, if silence followed it for as long as a failure may take; an item that is called an
+    error was the failure, and the connection merely stayed open."""
+    if _names_an_error(h, session):
+        return None
+    last = (answer, *standing.theirs(h, (Item, Heartbeat, Meta), session))[-1]
+    quiet = isinstance(late.event, Expired) and late.event.budget == "failing_ms"  # it counts from the last sign
+    return last if quiet or (late.t_ns - last.t_ns) / 1e6 >= BUDGETS_MS["failing_ms"] else None
 
 
 def _failure_at_once(h: History, session: str) -> Iterator[Finding]:
@@ -151,6 +164,8 @@ def _failure_in_stream(h: History, session: str, answer: Record) -> Iterator[Fin
         yield _clean_failure(h, session, answer, clean)
     elif end := standing.cut(h, session) or standing.reset(h, session):
         yield held(end)
+    elif named := _names_an_error(h, session):
+        yield unknown("the last item looks like an error: name it in a profile (docs/adding.md)", named)
     elif h.of(Expired, session) and not standing.expired(h, session, "failing_ms"):
         yield unknown("failing still sent items when we stopped reading")
 

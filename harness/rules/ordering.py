@@ -47,6 +47,8 @@ def in_send_order(h: History) -> Iterator[Finding]:
         if late:
             (first, ahead), (second, behind) = late
             yield broken(first, second, expected=f"{behind} before {ahead}", got=f"{ahead}, then {behind}")
+        elif not standing.seen_whole(h, session):
+            yield unknown("more items came than we keep")
         else:
             yield held(arrivals[0][0], arrivals[-1][0])
 
@@ -137,6 +139,8 @@ def no_repeats(h: History) -> Iterator[Finding]:
         twice = next(((seen[seq], r, seq) for r, seq in numbered if seen.setdefault(seq, r) is not r), None)
         if twice:
             yield broken(twice[0], twice[1], expected=f"item {twice[2]} once", got=f"item {twice[2]} again")
+        elif not standing.seen_whole(h, session):
+            yield unknown("more items came than we keep")
         else:
             yield held(numbered[0][0], numbered[-1][0])
 

@@ -12,7 +12,7 @@ from streamspec.harness.core import standing
 from streamspec.harness.core.case import Control
 from streamspec.harness.core.event import Closed, Did, Expired, Failed, Item, Opened, Record, Refused
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
-from streamspec.harness.core.script import AGAIN
+from streamspec.harness.core.script import AGAIN, LOOK
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, head, item, told, written
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from streamspec.harness.core.history import History
 
+FLEETING_MS: Final = 50.0
 _OPEN: Final = (ASK, head(), item(0))
 
 
@@ -42,11 +43,12 @@ def served_again(h: History) -> Iterator[Finding]:
     if not control:
         yield unknown("no look was answered with a stream before the disturbance")
     elif again := next((r for s in looks if (r := standing.served_as(h, control, s))), None):
-        yield held(before[-2:], disturbance, again)
+        silent = unknown("no item came before the disturbance: an answered head alone shows little", again)
+        yield held(before[-2:], disturbance, again) if control.items else silent
     elif any(h.of(Expired, s) and not standing.expired(h, s) for s in looks):
         yield unknown("this machine stood still meanwhile")
-    elif any(_busy(h, s) for s in looks):
-        yield unknown("the target answered 429: it limits our rate")
+    elif refusal := next((r for s in looks if (r := _refusal(h, s))), None):
+        yield unknown(f"{standing.not_opened(h, refusal.session)}: a refusal by policy", refusal)
     elif any(standing.served_as(h, replace(control, items=False), s) for s in looks):
         yield unknown("the look was answered as before, and no item came")
     elif len(looks) >= 3:
@@ -73,7 +75,15 @@ def _disturbance(h: History, before: int) -> Record | None:
 def _was_live(h: History, session: str) -> bool:
     """Whether our end hit an open stream: leaving one that was over, or refused, disturbs nobody."""
     over = standing.whole(h, session) or standing.terminals(h, session)
-    return standing.opened(h, session) is not None and not over
+    fleeting = h.role(session) == LOOK and any(_is_fleeting(h, s) for s in h.sessions(LOOK) if not s.startswith(AGAIN))
+    return standing.opened(h, session) is not None and not over and not fleeting
+
+
+def _is_fleeting(h: History, session: str) -> bool:
+    """Whether this look shows a stream that is over as soon as it began: whether a cancel comes before its end is
+    then chance, and a verdict must not be."""
+    head, end = standing.opened(h, session), standing.whole(h, session)
+    return head is not None and end is not None and (end.t_ns - head.t_ns) / 1e6 < FLEETING_MS
 
 
 def _control(h: History, looks: list[str]) -> Control | None:
@@ -88,12 +98,20 @@ def _control(h: History, looks: list[str]) -> Control | None:
     return None
 
 
-def _busy(h: History, session: str) -> bool:
+# A server that says so has decided not to serve us: limits of rate or use, authorisation, "do not come back".
+_POLICY: Final = frozenset({204, 401, 403, 404, 409, 410, 429})
+
+
+def _refusal(h: History, session: str) -> Record | None:
+    """An answer that refuses by policy; a 503 does when it says when to come back (RFC 9110 §10.2.3)."""
     record = h.first(Opened, session)
-    return isinstance(record and record.event, Opened) and record.event.status == 429  # type: ignore[union-attr]
+    if not record or not isinstance(record.event, Opened):
+        return None
+    waits = record.event.status == 503 and record.event.header("retry-after") is not None
+    return record if waits or record.event.status in _POLICY else None
 
 
-_CONTROLS: Final = (*told("look-1", *_OPEN, ENDED, EOF), *told("look-2", *_OPEN, ENDED, EOF, start_ms=10))
+_CONTROLS: Final = (*told("look-1", *_OPEN, *CLOSE), *told("look-2", *_OPEN, *CLOSE, start_ms=10))
 _CANCELLED: Final = told("look-3", *_OPEN, *CANCEL, start_ms=20)
 _UNSERVED: Final = (ASK, head(("Content-Type", "text/plain"), status=503), ENDED, EOF)
 
@@ -106,6 +124,18 @@ LC_16 = Rule(
     check=served_again,
     good=(
         written(*_CONTROLS, *_CANCELLED, *told(f"{AGAIN}1", *_OPEN, *CLOSE, start_ms=40)),
+        # a stream that is over at once: whether the cancel came before its end is chance
+        written(
+            *told("look-1", *_OPEN, ENDED, EOF),
+            *told("look-2", *_OPEN, *CANCEL, start_ms=10),
+            *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", *_UNSERVED, start_ms=40 * n)),
+        ),
+        # refused by policy
+        written(
+            *_CONTROLS,
+            *_CANCELLED,
+            *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", ASK, head(status=410), EOF, start_ms=40 * n)),
+        ),
         # back within its budget, at the second look
         written(
             *_CONTROLS,

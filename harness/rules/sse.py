@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from email.utils import parsedate
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import Deviation, Did, Ended, Heartbeat, Item, Lagged, Opened, Record
+from streamspec.harness.core.event import Deviation, Ended, Heartbeat, Item, Lagged, Opened, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, item, told, written
 
@@ -23,8 +24,7 @@ def _answers(h: History) -> Iterator[tuple[str, Record, Opened]]:
     """Sessions that were answered at all, except those asked with a malformed request."""
     for session in h.sessions():
         record = h.first(Opened, session)
-        malformed = any(isinstance(r.event, Did) and r.event.act == "ask:malformed" for r in h.of(Did, session))
-        if record and isinstance(record.event, Opened) and not malformed:
+        if record and isinstance(record.event, Opened) and not standing.malformed(h, session):
             yield session, record, record.event
 
 
@@ -40,14 +40,22 @@ def _got(record: Record) -> str:
     return f"{event.sentence}{f': {event.detail}' if event.detail else ''} (octet {event.offset} {event.place})"
 
 
+# Beyond our own limits octets were skipped: what was not read proves nothing.
+_UNREAD: Final = ("sse.line-too-long", "sse.event-too-long", "sse.data-too-deep")
+
+
 def _grammar(h: History, codes: tuple[str, ...], expected: str) -> Iterator[Finding]:
     """Broken by any of these deviations; held by a stream with items and none of them. A body without items is no
     event stream that we know of, whatever it was labelled."""
     for session in h.sessions():
+        if standing.malformed(h, session):
+            continue
         if not standing.opened(h, session):
             yield unknown(standing.not_opened(h, session))
         elif bad := _deviations(h, session, *codes):
             yield broken(bad[:3], expected=expected, got=_got(bad[0]))
+        elif unread := _deviations(h, session, *_UNREAD):
+            yield unknown("a line or an event was longer than we read", unread[0])
         elif first := h.first(Item, session):
             yield held(first, standing.items(h, session)[-1])
         else:
@@ -109,6 +117,18 @@ SSE_01 = Rule(
 _FRESH: Final = re.compile(r"(?:^|,)\s*(?:no-store|no-cache|private|max-age\s*=\s*\"?0\"?)\s*(?:$|,)", re.IGNORECASE)
 
 
+def _stale(opened: Opened) -> bool:
+    """Expired when it was sent, and no max-age says otherwise (RFC 9111 §5.3: what is no date is in the past)."""
+    expires, now = opened.header("expires"), opened.header("date")
+    if expires is None or "max-age" in (opened.header("cache-control") or "").lower():
+        return False
+    when = parsedate(expires.strip())
+    if when is None:
+        return True
+    since = parsedate(now) if now else None
+    return when <= since if since else when[0] <= 1971
+
+
 def not_reusable_from_a_cache(h: History) -> Iterator[Finding]:
     for session, record, opened in _answers(h):
         asked = h.header.requests[h.role(session)]
@@ -119,9 +139,7 @@ def not_reusable_from_a_cache(h: History) -> Iterator[Finding]:
             yield unknown(standing.not_opened(h, session) or "no item came while we looked")
         elif (opened.header("vary") or "").strip() == "*":
             yield held(record, shown)  # RFC 9111 §4.1: never matches another request
-        elif _FRESH.search(value := opened.header("cache-control") or "") or (
-            not value and (opened.header("expires") or "").strip() in {"0", "-1"}
-        ):
+        elif _FRESH.search(value := opened.header("cache-control") or "") or _stale(opened):
             yield held(record, shown)
         else:
             got = f"Cache-Control: {value}" if value else "no Cache-Control"
@@ -291,6 +309,10 @@ SSE_08 = Rule(
 )
 
 
+# An empty line after a message harms nobody: receivers skip it (RFC 9112 §2.2 asks servers to, of requests).
+_EMPTY_LINE: Final = (r"begins with '\r'", r"begins with '\n'")
+
+
 def length_is_honest(h: History) -> Iterator[Finding]:
     codes = (
         "head.length-and-coding",
@@ -301,6 +323,7 @@ def length_is_honest(h: History) -> Iterator[Finding]:
     )
     for session, record, opened in _answers(h):
         bad = _deviations(h, session, *codes)
+        bad = tuple(r for r in bad if isinstance(r.event, Deviation) and r.event.detail not in _EMPTY_LINE)
         if h.role(session) == "failing" or standing.reset(h, session):
             # A message cut short is how a failure shows itself; a reset may have destroyed the rest.
             bad = tuple(r for r in bad if isinstance(r.event, Deviation) and r.event.code != "body.short")

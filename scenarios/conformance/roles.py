@@ -8,7 +8,10 @@ from streamspec.harness.core.case import Scenario
 from streamspec.harness.core.script import LOOK, Ask, Await, Cancel, Read, Script, Session
 
 _ITEM: Final = Read(items=1, budget="item_ms")
-_TWO: Final = Read(items=2, budget="item_ms", needed=True)  # how often its items come is the control of its silence
+_ONE: Final = Read(items=1, budget="item_ms", needed=True)
+_WATCH: Final = Read(items=0, budget="sibling_ms")
+_NEXT: Final = Read(items=1, budget="look_ms")
+_SLOWEST: Final = Read(items=0, budget="finite_ms")  # some failures take their time: an upstream that does not answer
 _TO_ITS_FAILURE: Final = Read(items=0, budget="failing_ms", quiet=True)
 _ROUNDS: Final = (1, 2, 3)  # a late budget counts only three times out of three
 
@@ -39,15 +42,15 @@ PROMPT = Scenario(
 
 ENDLESS = Scenario(
     id="conformance/endless",
-    sentence="read fifty items, or two seconds, of an endless stream",
-    script=Script((Session("endless-1", "endless", (Ask(), Read(items=50, budget="look_ms"))),)),
+    sentence="read thirty items, or two seconds, of an endless stream",
+    script=Script((Session("endless-1", "endless", (Ask(), Read(items=30, budget="look_ms"))),)),
     promises=("OI-01", "OI-03"),
     order=1,
 )
 
 SIBLINGS = Scenario(
     id="conformance/siblings",
-    sentence="open two endless streams, leave one abruptly, read on in the other, three times",
+    sentence="open two endless streams, watch one, leave the other abruptly, watch on, three times",
     script=Script(
         tuple(
             session
@@ -56,18 +59,21 @@ SIBLINGS = Scenario(
                 Session(
                     f"endless-stays-{n}",
                     "endless",
+                    # It is watched with its neighbour there, which is the control, and without.
                     (
                         Ask(),
-                        _TWO,
-                        Await(f"endless-leaves-{n}", 4),
-                        Read(items=0, budget="sibling_ms"),
-                        _ITEM,
+                        _ONE,
+                        Await(f"endless-leaves-{n}", 3),
+                        _WATCH,
+                        Await(f"endless-leaves-{n}", 5),
+                        _WATCH,
+                        _NEXT,
                     ),
                 ),
                 Session(
                     f"endless-leaves-{n}",
                     "endless",
-                    (Await(f"endless-stays-{n}", 2), Ask(), _ITEM, Cancel("rst")),
+                    (Await(f"endless-stays-{n}", 2), Ask(), _ONE, Await(f"endless-stays-{n}", 4), Cancel("rst")),
                     beside=f"endless-stays-{n}",
                 ),
             )

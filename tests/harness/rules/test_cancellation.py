@@ -49,8 +49,8 @@ def test_a_sibling_that_ends_every_time_was_hurt(rule_on: RuleOn, end: tuple[Eve
         ("INCONCLUSIVE", (CLOSE, CLOSE, CLOSE)),
         ("INCONCLUSIVE", ((item(1), *CLOSE),) * 3),
         ("INCONCLUSIVE", ((WATCHED, *CLOSE),) * 3),
-        ("FAIL", ((WATCHED, SILENT, *CLOSE),) * 3),
-        ("FAIL", ((WATCHED, SILENT, *CLOSE), (EOF,), (RESET,))),
+        ("INCONCLUSIVE", ((WATCHED, SILENT, *CLOSE),) * 3),  # silence accuses nobody
+        ("INCONCLUSIVE", ((WATCHED, SILENT, *CLOSE), (EOF,), (RESET,))),
     ],
 )
 def test_one_end_may_have_any_cause(rule_on: RuleOn, outcome: str, after: tuple[tuple[Event, ...], ...]) -> None:

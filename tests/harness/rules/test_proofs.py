@@ -227,6 +227,7 @@ def test_judging_twice_says_the_same(history: History) -> None:
 UNREAD: Final = {
     "chunk.line-too-long": "our limit, not theirs (standing condition 1)",
     "chunk.trailers-too-long": "our limit, not theirs (standing condition 1)",
+    "sse.data-too-deep": "our limit, not theirs (standing condition 1)",
     "sse.line-too-long": "our limit, not theirs (standing condition 1)",
     "sse.event-too-long": "our limit, not theirs (standing condition 1)",
 }

@@ -151,9 +151,18 @@ def test_a_stream_without_items_proves_no_grammar(rule_on: RuleOn, rule: str, ev
 
 @pytest.mark.parametrize("rule", GRAMMAR)
 def test_another_deviation_is_another_rules(rule_on: RuleOn, rule: str) -> None:
-    foreign = (Deviation("chunk.size", 1), Deviation("head.bare-lf", 1), Deviation("sse.line-too-long", 1))
+    foreign = (Deviation("chunk.size", 1), Deviation("head.bare-lf", 1))
     history = written(*told("look", ASK, head(), item(0), *foreign, *CLOSE), declared={"profile.items": "json"})
     assert rule_on(rule, history).outcome == "PASS"
+
+
+@pytest.mark.parametrize("rule", GRAMMAR)
+@pytest.mark.parametrize("code", ["sse.line-too-long", "sse.event-too-long", "sse.data-too-deep"])
+def test_what_was_not_read_proves_nothing(rule_on: RuleOn, rule: str, code: str) -> None:
+    history = written(
+        *told("look", ASK, head(), Deviation(code, 1), item(0), *CLOSE), declared={"profile.items": "json"}
+    )
+    assert rule_on(rule, history).outcome == "INCONCLUSIVE"
 
 
 def test_where_the_profile_says_nothing_of_json_nothing_is_proved(rule_on: RuleOn) -> None:
