@@ -207,13 +207,13 @@ def test_endless_headers_are_no_verdict(home: Path) -> None:
         assert_no_verdict(home, url, "exceeds our limits")
 
 
-def test_one_endless_line_ends_in_bounded_time_and_passes_nothing_about_items(home: Path) -> None:
+def test_one_endless_line_ends_in_bounded_time_and_passes_nothing(home: Path) -> None:
     with serving(flooding(SSE_HEAD + b"\r\ndata: ", b"x" * 65_536)) as url:
         began = time.monotonic()
         code, document = report(home, url)
-    assert code in {0, 1}
+    assert code == 3
     assert time.monotonic() - began < 40
-    assert outcomes(document)["SSE-03"] == "INCONCLUSIVE"
+    assert "PASS" not in outcomes(document).values()
 
 
 def test_a_finite_stream_without_its_last_chunk_fails_the_framing_rule(home: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_constant_but_valid_event_stream_passes_wire_rules_and_nothing_else(ho
         code, document = report(home, url)
     assert code == 0
     assert {rule for rule, outcome in outcomes(document).items() if outcome == "PASS"} == {
-        *("CJ-02", "SSE-01", "SSE-02", "SSE-03", "SSE-06", "SSE-13")
+        *("CJ-02", "SSE-01", "SSE-02", "SSE-03", "SSE-04", "SSE-06", "SSE-13")
     }
     recovery = next(rule for rule in document["rules"] if rule["id"] == "LC-16")
     assert recovery["outcome"] == "INCONCLUSIVE"  # it was over before we could leave it
