@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from stream_stories import run
 
 from streamspec.reference_impl import session
 from streamspec.reference_impl.bindings.asgi import App
@@ -16,14 +17,9 @@ from streamspec.reference_impl.roles import ROLES, Role, Values
 from streamspec.reference_impl.stream.aio import Stream
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
-T = TypeVar("T")
 Turns = Callable[[], Awaitable[None]]
 Produce = Callable[[Stream[Item]], Awaitable[None]]
 Message = dict[str, Any]
-
-
-def _run(story: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(asyncio.wait_for(story, 10))
 
 
 class Client:
@@ -90,7 +86,7 @@ def test_headers_go_out_before_the_first_item_exists(turns: Turns) -> None:
         assert client.body() == b'id: 1\ndata: {"n":1,"text":"late"}\n\nevent: end\ndata: {}\n\n'
         assert client.is_whole()
 
-    _run(story())
+    run(story())
 
 
 def test_each_item_is_sent_before_the_next_exists(turns: Turns) -> None:
@@ -111,7 +107,7 @@ def test_each_item_is_sent_before_the_next_exists(turns: Turns) -> None:
             assert client.body().count(b"id: ") == n
         await asking
 
-    _run(story())
+    run(story())
 
 
 @pytest.mark.parametrize("doing", ["sleeping", "parked"])
@@ -145,7 +141,7 @@ def test_a_disconnect_reaches_the_producer_and_cleans_up_once(turns: Turns, doin
         assert not client.is_whole()
         assert b"event: " not in client.body()
 
-    _run(story())
+    run(story())
 
 
 def test_a_client_that_does_not_read_stops_the_producer(turns: Turns) -> None:
@@ -175,7 +171,7 @@ def test_a_client_that_does_not_read_stops_the_producer(turns: Turns) -> None:
         client.room.set()
         await asking
 
-    _run(story())
+    run(story())
 
 
 def test_a_send_that_raises_is_a_disconnect() -> None:
@@ -201,7 +197,7 @@ def test_a_send_that_raises_is_a_disconnect() -> None:
         assert heard == [Code.CANCELLED]
         assert not client.is_whole()
 
-    _run(story())
+    run(story())
 
 
 def test_a_producer_deaf_to_cancel_is_cancelled_as_a_task(monkeypatch: pytest.MonkeyPatch, turns: Turns) -> None:
@@ -224,11 +220,11 @@ def test_a_producer_deaf_to_cancel_is_cancelled_as_a_task(monkeypatch: pytest.Mo
         await turns()
         assert ended == ["cancelled"]
 
-    _run(story())
+    run(story())
 
 
 def test_an_exception_becomes_the_streams_error_and_tells_nothing() -> None:
-    client = _run(_answered(App(ROLES), "/failing", "after=2"))
+    client = run(_answered(App(ROLES), "/failing", "after=2"))
     items, _, error = client.body().partition(b"event: error\n")
     assert items.count(b"id: ") == 2
     assert error == b'data: {"code":"INTERNAL","message":"the handler failed"}\n\n'
@@ -239,7 +235,7 @@ def test_a_stream_error_of_the_handlers_is_relayed_as_it_is() -> None:
     async def produce(stream: Stream[Item]) -> None:
         raise StreamError(Code.NOT_FOUND, "no such feed")
 
-    client = _run(_answered(_app(produce), "/probe"))
+    client = run(_answered(_app(produce), "/probe"))
     assert client.body() == b'event: error\ndata: {"code":"NOT_FOUND","message":"no such feed"}\n\n'
 
 
@@ -247,7 +243,7 @@ def test_a_handler_that_forgets_to_end_its_stream_is_reported() -> None:
     async def produce(stream: Stream[Item]) -> None:
         await stream.send(Item(1, ""))
 
-    client = _run(_answered(_app(produce), "/probe"))
+    client = run(_answered(_app(produce), "/probe"))
     assert b'event: error\ndata: {"code":"INTERNAL"' in client.body()
 
 
@@ -267,7 +263,7 @@ async def _answered(app: App, path: str, query: str = "", method: str = "GET") -
     ],
 )
 def test_a_refusal_is_one_line_of_text(method: str, path: str, query: str, status: int) -> None:
-    client = _run(_answered(App(ROLES), path, query, method))
+    client = run(_answered(App(ROLES), path, query, method))
     assert client.sent[0]["status"] == status
     assert client.body().count(b"\n") == 1
     assert client.body().endswith(b"\n")
@@ -275,7 +271,7 @@ def test_a_refusal_is_one_line_of_text(method: str, path: str, query: str, statu
 
 
 def test_an_empty_stream_completes() -> None:
-    client = _run(_answered(App(ROLES), "/finite", "n=0"))
+    client = run(_answered(App(ROLES), "/finite", "n=0"))
     assert client.body() == b"event: end\ndata: {}\n\n"
 
 
@@ -290,7 +286,7 @@ def test_close_ends_open_streams_with_unavailable(turns: Turns) -> None:
         assert client.body().endswith(b'{"code":"UNAVAILABLE","message":"the server is shutting down"}\n\n')
         assert client.is_whole()
 
-    _run(story())
+    run(story())
 
 
 def test_the_lifespan_is_answered() -> None:
@@ -307,14 +303,14 @@ def test_the_lifespan_is_answered() -> None:
         await App(ROLES)({"type": "lifespan"}, receive, send)
         return sent
 
-    assert _run(story()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert run(story()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 def test_another_protocol_is_refused() -> None:
     client = Client("/")
     client.scope["type"] = "websocket"
     with pytest.raises(ValueError, match="websocket"):
-        _run(App(ROLES)(client.scope, client.receive, client.send))
+        run(App(ROLES)(client.scope, client.receive, client.send))
 
 
 def test_an_ended_stream_is_forgotten(turns: Turns) -> None:
@@ -327,12 +323,12 @@ def test_an_ended_stream_is_forgotten(turns: Turns) -> None:
         await asking
         assert len(app._open) == 0
 
-    _run(story())
+    run(story())
 
 
 def test_the_variants_are_listed_with_what_is_wrong_with_each() -> None:
     client = Client("/broken/")
-    _run(App(ROLES, variants())(client.scope, client.receive, client.send))
+    run(App(ROLES, variants())(client.scope, client.receive, client.send))
     lines = client.body().decode().splitlines()
     assert len(lines) == len(variants())
     assert "/broken/hides-failure/  LC-07  A handler's exception ends the stream as a normal completion." in lines

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
 
 import pytest
+from stream_stories import outcome, run
 
 from streamspec.reference_impl.stream.aio import END, Stream
-from streamspec.reference_impl.stream.errors import StreamError
 from streamspec.reference_impl.stream.table import Phase
 
-T = TypeVar("T")
 Turns = Callable[[], Awaitable[None]]
-
-
-def _run(story: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(asyncio.wait_for(story, 10))
-
-
-def _outcome(task: asyncio.Task[Any]) -> object:
-    """How a finished call ended: its value, its code, or that its task was cancelled."""
-    if task.cancelled():
-        return "task cancelled"
-    error = task.exception()
-    if error is None:
-        return task.result()
-    assert isinstance(error, StreamError), error
-    return error.code
 
 
 def test_a_send_cancelled_while_parked_has_not_sent(turns: Turns) -> None:
@@ -42,10 +25,10 @@ def test_a_send_cancelled_while_parked_has_not_sent(turns: Turns) -> None:
         assert await stream.receive() == 1
         await patient
         assert await stream.receive() == 3
-        assert _outcome(doomed) == "task cancelled"
+        assert outcome(doomed) == "task cancelled"
         assert stream.state.senders == 0
 
-    _run(story())
+    run(story())
 
 
 def test_a_send_cancelled_while_parked_is_forgotten(turns: Turns) -> None:
@@ -59,7 +42,7 @@ def test_a_send_cancelled_while_parked_is_forgotten(turns: Turns) -> None:
         assert stream.state.senders == 2
         assert [await stream.receive() for _ in range(3)] == [1, 2, 4]
 
-    _run(story())
+    run(story())
 
 
 def test_a_send_released_before_its_task_is_cancelled_has_sent(turns: Turns) -> None:
@@ -74,7 +57,7 @@ def test_a_send_released_before_its_task_is_cancelled_has_sent(turns: Turns) -> 
         assert await stream.receive() == 2
         assert stream.state.buffered == stream.state.senders == 0
 
-    _run(story())
+    run(story())
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 16])
@@ -87,12 +70,12 @@ def test_a_receive_cancelled_after_it_was_woken_loses_no_item(turns: Turns, capa
         await asyncio.sleep(0)  # one turn: the item is there, the receiver is woken and has not run
         doomed.cancel()
         await turns()
-        assert _outcome(doomed) == "task cancelled"
+        assert outcome(doomed) == "task cancelled"
         assert await stream.receive() == 1
         await sender
         assert stream.state.receivers == 0
 
-    _run(story())
+    run(story())
 
 
 def test_a_receive_cancelled_while_parked_is_forgotten(turns: Turns) -> None:
@@ -106,7 +89,7 @@ def test_a_receive_cancelled_while_parked_is_forgotten(turns: Turns) -> None:
         await stream.send(1)
         assert await stream.receive() == 1
 
-    _run(story())
+    run(story())
 
 
 def test_the_last_parked_send_withdrawn_completes_a_draining_stream(turns: Turns) -> None:
@@ -119,4 +102,4 @@ def test_the_last_parked_send_withdrawn_completes_a_draining_stream(turns: Turns
         doomed.cancel()
         assert await stream.receive() is END
 
-    _run(story())
+    run(story())

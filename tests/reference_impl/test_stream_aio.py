@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
 
 import pytest
+from stream_stories import outcome, run
 
 from streamspec.reference_impl.stream.aio import END, Stream
 from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.stream.table import Phase
 
-T = TypeVar("T")
 Turns = Callable[[], Awaitable[None]]
-
-
-def _run(story: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(asyncio.wait_for(story, 10))
-
-
-def _outcome(task: asyncio.Task[Any]) -> object:
-    """How a finished call ended: its value, its code, or that its task was cancelled."""
-    if task.cancelled():
-        return "task cancelled"
-    error = task.exception()
-    if error is None:
-        return task.result()
-    assert isinstance(error, StreamError), error
-    return error.code
 
 
 async def _code(call: Awaitable[object]) -> Code:
@@ -50,7 +34,7 @@ def test_a_full_stream_blocks_the_sender(turns: Turns) -> None:
         await third
         assert [await stream.receive(), await stream.receive()] == [2, 3]
 
-    _run(story())
+    run(story())
 
 
 def test_one_receive_releases_the_sender_that_waited_longest(turns: Turns) -> None:
@@ -64,7 +48,7 @@ def test_one_receive_releases_the_sender_that_waited_longest(turns: Turns) -> No
             await turns()
             assert [task.done() for task in parked] == [n <= released for n in (1, 2, 3)]
 
-    _run(story())
+    run(story())
 
 
 def test_a_rendezvous_sender_waits_for_a_receiver(turns: Turns) -> None:
@@ -80,7 +64,7 @@ def test_a_rendezvous_sender_waits_for_a_receiver(turns: Turns) -> None:
         await stream.send(2)
         assert await receiver == 2
 
-    _run(story())
+    run(story())
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 16])
@@ -94,7 +78,7 @@ def test_cancel_wakes_every_parked_sender_with_cancelled_for_ever(turns: Turns, 
         assert not any(task.done() for task in parked)
         stream.cancel()
         await turns()
-        assert [_outcome(task) for task in parked] == [Code.CANCELLED] * 4
+        assert [outcome(task) for task in parked] == [Code.CANCELLED] * 4
         assert stream.state.buffered == 0
         for _ in range(2):
             assert await _code(stream.send(9)) is Code.CANCELLED
@@ -104,7 +88,7 @@ def test_cancel_wakes_every_parked_sender_with_cancelled_for_ever(turns: Turns, 
             stream.error(Code.INTERNAL, "too late to matter")
         assert stream.state.phase is Phase.CANCELLED
 
-    _run(story())
+    run(story())
 
 
 def test_cancel_wakes_a_parked_receiver(turns: Turns) -> None:
@@ -115,7 +99,7 @@ def test_cancel_wakes_a_parked_receiver(turns: Turns) -> None:
         stream.cancel()
         assert await _code(receiver) is Code.CANCELLED
 
-    _run(story())
+    run(story())
 
 
 def test_completion_shows_only_after_everything_sent(turns: Turns) -> None:
@@ -132,7 +116,7 @@ def test_completion_shows_only_after_everything_sent(turns: Turns) -> None:
         assert phases == [Phase.DRAINING, Phase.COMPLETED]
         assert [await stream.receive(), await stream.receive()] == [END, END]
 
-    _run(story())
+    run(story())
 
 
 def test_completion_reaches_a_receiver_that_waits(turns: Turns) -> None:
@@ -143,7 +127,7 @@ def test_completion_reaches_a_receiver_that_waits(turns: Turns) -> None:
         stream.complete()
         assert [await receiver for receiver in receivers] == [END, END]
 
-    _run(story())
+    run(story())
 
 
 def test_what_was_sent_before_an_error_comes_before_the_error(turns: Turns) -> None:
@@ -160,7 +144,7 @@ def test_what_was_sent_before_an_error_comes_before_the_error(turns: Turns) -> N
             with pytest.raises(StreamError, match="NOT_FOUND: gone"):
                 await stream.receive()
 
-    _run(story())
+    run(story())
 
 
 @pytest.mark.parametrize("end", ["complete", "error"])
@@ -179,7 +163,7 @@ def test_after_an_ending_everything_from_the_producer_is_unavailable(end: str) -
         assert await _code(stream.send(2)) is Code.UNAVAILABLE
         assert await stream.receive() == 1
 
-    _run(story())
+    run(story())
 
 
 def test_ok_is_not_an_error() -> None:
@@ -204,7 +188,7 @@ def test_iteration_ends_with_the_stream_and_a_break_leaves_it_open() -> None:
         stream.complete()
         assert [item async for item in stream] == [3, 4]
 
-    _run(story())
+    run(story())
 
 
 def test_cancel_after_a_break_reaches_the_producer(turns: Turns) -> None:
@@ -222,7 +206,7 @@ def test_cancel_after_a_break_reaches_the_producer(turns: Turns) -> None:
         stream.cancel()
         assert await _code(producer) is Code.CANCELLED
 
-    _run(story())
+    run(story())
 
 
 @pytest.mark.parametrize("end", ["complete", "drain", "error", "cancel"])
@@ -245,7 +229,7 @@ def test_cleanup_runs_exactly_once_however_a_stream_ends(end: str) -> None:
         stream.on_end(lambda: calls.append("late"))
         return calls
 
-    assert _run(story()) == ["early", "late"]
+    assert run(story()) == ["early", "late"]
 
 
 def test_a_cleanup_that_raises_does_not_starve_the_others() -> None:
@@ -259,7 +243,7 @@ def test_a_cleanup_that_raises_does_not_starve_the_others() -> None:
         stream.cancel()
         return calls, reported
 
-    calls, reported = _run(story())
+    calls, reported = run(story())
     assert calls == ["ran"]
     assert len(reported) == 1
     assert "ValueError" in reported[0]
@@ -274,7 +258,7 @@ def test_a_cancel_wakes_a_producer_that_only_sleeps(turns: Turns) -> None:
         assert await _code(idle) is Code.CANCELLED
         assert await _code(stream.sleep(3600)) is Code.CANCELLED
 
-    _run(story())
+    run(story())
 
 
 def test_a_sleep_is_over_when_its_time_is(turns: Turns) -> None:
@@ -285,4 +269,4 @@ def test_a_sleep_is_over_when_its_time_is(turns: Turns) -> None:
         await stream.sleep(0.01)
         return loop.time() - begun
 
-    assert _run(story()) >= 0.009  # a loop may be early by its clock's resolution
+    assert run(story()) >= 0.009  # a loop may be early by its clock's resolution

@@ -5,31 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stream_stories import outcome, run
 
 from streamspec.reference_impl.stream.aio import END, Stream
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
-T = TypeVar("T")
 Turns = Callable[[], Awaitable[None]]
-
-
-def _run(story: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(asyncio.wait_for(story, 10))
-
-
-def _outcome(task: asyncio.Task[Any]) -> object:
-    """How a finished call ended: its value, its code, or that its task was cancelled."""
-    if task.cancelled():
-        return "task cancelled"
-    error = task.exception()
-    if error is None:
-        return task.result()
-    assert isinstance(error, StreamError), error
-    return error.code
 
 
 class _Model:
@@ -109,12 +94,12 @@ def test_the_shell_does_what_the_model_does(capacity: int, steps: list[str], pic
             for _ in range(8):
                 await asyncio.sleep(0)
             model.settle()
-            assert {name: _outcome(task) for name, task in tasks.items() if task.done()} == model.outcomes
+            assert {name: outcome(task) for name, task in tasks.items() if task.done()} == model.outcomes
             assert stream.state.buffered == len(model.buffer) <= capacity
         for task in tasks.values():
             task.cancel()
 
-    _run(story())
+    run(story())
 
 
 def _do(
@@ -183,4 +168,4 @@ def test_racing_calls_neither_lose_nor_repeat_an_item(capacity: int, steps: list
         assert sent <= set(received) <= set(sends)
         assert received == sorted(set(received))
 
-    _run(story())
+    run(story())
