@@ -48,8 +48,8 @@ EMBEDDED_ROLES: Final = (
     "endless.seq=$.n",
     "failing=failing?after=3",
     "failing.items_before=3",
-    "prompt=prompt?gap_ms=200",
-    "prompt.gap_ms=200",
+    "prompt=prompt?gap_ms=150",
+    "prompt.gap_ms=150",
 )
 
 

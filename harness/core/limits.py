@@ -48,7 +48,8 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "slots_ms": 15_000,  # the same for a server that answers 503
         "linger_ms": 50,  # what follows the end of a message
         "terminal_ms": 1_000,  # from an in-band terminal to the end of its message
-        "sibling_ms": 100,  # watching a sibling after its neighbour left (CN-21)
+        "sibling_ms": 60,  # right after its neighbour left, an end of a sibling is its doing (CN-21)
+        "settle_ms": 100,  # and later it is not known whose
         "await_ms": 60_000,  # one of our sessions waiting for another
     }
 )

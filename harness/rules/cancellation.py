@@ -39,19 +39,30 @@ def _pair(h: History, stays: str, leaves: str) -> Finding:
     before = [r for r in standing.items(h, stays) if cancel and r.index < cancel.index]
     if not cancel or not before or not h.first(Item, leaves):
         return unknown(standing.not_opened(h, stays) or standing.not_opened(h, leaves) or "no items before the cancel")
-    if end := _end_after(h, stays, cancel):
+    watched, settled = _watches(h, stays, cancel)
+    if end := _end(h, stays):
+        if end.index < cancel.index:
+            return unknown("it ended while its neighbour was still there", end)
+        if watched and end.index > watched.index:
+            return unknown("it ended some time after its neighbour left", end)
         return broken(
             before[-1], cancel, end, expected="the sibling's stream goes on", got="it ended when its neighbour left"
         )
-    watched = next((r for r in h.of(Expired, stays) if r.index > cancel.index), None)
-    after = [r for r in standing.items(h, stays) if watched and r.index > watched.index]
+    after = [r for r in standing.items(h, stays) if settled and r.index > settled.index]
     # Silence accuses nobody: nothing says how often an endless stream sends.
     return held(before[-1], cancel, after[0]) if after else unknown("no item came after the cancel, and no end either")
 
 
-def _end_after(h: History, session: str, cancel: Record) -> Record | None:
+def _watches(h: History, session: str, cancel: Record) -> tuple[Record | None, Record | None]:
+    """The ends of the two watches after the cancel: right after it, and some time later."""
+    ran_out = [r for r in h.of(Expired, session) if r.index > cancel.index]
+    return next(iter(ran_out), None), next(iter(ran_out[1:]), None)
+
+
+def _end(h: History, session: str) -> Record | None:
+    """The first sign of the stream's end that is the target's."""
     ends = (standing.whole(h, session), standing.cut(h, session), standing.reset(h, session))
-    return next((r for r in (*standing.terminals(h, session), *ends) if r and r.index > cancel.index), None)
+    return next((r for r in (*standing.terminals(h, session), *ends) if r), None)
 
 
 def _rows(n: int, *after: Event) -> tuple[Row, ...]:
@@ -64,8 +75,8 @@ def _rows(n: int, *after: Event) -> tuple[Row, ...]:
     )
 
 
-_WATCHED: Final = Expired("sibling_ms", 100)
-_LIVES: Final = (item(2), _WATCHED, item(3), *CLOSE)
+_WATCHED: Final = (Expired("sibling_ms", 60), Expired("settle_ms", 100))
+_LIVES: Final = (item(2), *_WATCHED, item(3), *CLOSE)
 
 CN_21 = Rule(
     id="CN-21",
@@ -78,7 +89,9 @@ CN_21 = Rule(
     good=(
         written(*_rows(1, *_LIVES), *_rows(2, *_LIVES), *_rows(3, *_LIVES)),
         # silence accuses nobody: two quick items say nothing about the third
-        written(*(row for n in (1, 2, 3) for row in _rows(n, _WATCHED, Expired("look_ms", 2000), *CLOSE))),
+        written(*(row for n in (1, 2, 3) for row in _rows(n, *_WATCHED, Expired("look_ms", 2000), *CLOSE))),
+        # ended some time later, every time: a new connection may have replaced it, or its time was up
+        written(*(row for n in (1, 2, 3) for row in _rows(n, _WATCHED[0], EOF))),
         # one end in three may have any cause
         written(*_rows(1, EOF), *_rows(2, *_LIVES), *_rows(3, *_LIVES)),
     ),

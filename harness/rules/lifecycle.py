@@ -167,7 +167,7 @@ def _failure_in_stream(h: History, session: str, answer: Record) -> Iterator[Fin
     elif named := _names_an_error(h, session):
         yield unknown("the last item looks like an error: name it in a profile (docs/adding.md)", named)
     elif h.of(Expired, session) and not standing.expired(h, session, "failing_ms"):
-        yield unknown("failing still sent items when we stopped reading")
+        yield unknown("failing still showed life (items or heartbeats) when we stopped reading")
 
 
 def _clean_failure(h: History, session: str, answer: Record, clean: Record) -> Finding:

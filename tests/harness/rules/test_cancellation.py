@@ -12,9 +12,10 @@ from streamspec.harness.core.judge import Verdict
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, Row, head, item, told, written
 
 RuleOn = Callable[[str, History], Verdict]
-WATCHED = Expired("sibling_ms", 200)
+WATCHED = Expired("sibling_ms", 60)
+SETTLED = Expired("settle_ms", 100)
 SILENT = Expired("item_ms", 5000)
-LIVES = (item(1), WATCHED, item(2), *CLOSE)
+LIVES = (item(1), WATCHED, SETTLED, item(2), *CLOSE)
 OPEN = (ASK, head(), item(0))
 STAY = (*OPEN, item(1))
 LEAVE = (*OPEN, *CANCEL)
@@ -36,7 +37,19 @@ def pairs(*after: tuple[Event, ...], before: tuple[Event, ...] = STAY, leave: tu
 @pytest.mark.parametrize("end", [(EOF,), (RESET,), (ENDED, EOF), (Failed("X"), *CLOSE), (Completed(), *CLOSE)])
 def test_a_sibling_that_ends_every_time_was_hurt(rule_on: RuleOn, end: tuple[Event, ...]) -> None:
     assert rule_on("CN-21", pairs(end, end, end)).outcome == "FAIL"
-    assert rule_on("CN-21", pairs((WATCHED, *end), end, (item(1), *end))).outcome == "FAIL"
+    assert rule_on("CN-21", pairs((item(2), *end), end, (item(1), *end))).outcome == "FAIL"
+
+
+@pytest.mark.parametrize("end", [(EOF,), (ENDED, EOF)])
+def test_an_end_some_time_after_the_leaving_is_not_its_doing(rule_on: RuleOn, end: tuple[Event, ...]) -> None:
+    late = (item(1), WATCHED, *end)
+    assert rule_on("CN-21", pairs(late, late, late)).outcome == "INCONCLUSIVE"
+    assert rule_on("CN-21", pairs(late, end, end)).outcome == "INCONCLUSIVE"
+
+
+def test_an_item_right_after_the_leaving_is_no_pass_yet(rule_on: RuleOn) -> None:
+    early = (item(1), WATCHED, item(2), *CLOSE)
+    assert rule_on("CN-21", pairs(early, early, early)).outcome == "INCONCLUSIVE"
 
 
 @pytest.mark.parametrize(
