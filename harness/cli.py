@@ -128,7 +128,7 @@ def explain(rule: str) -> None:
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 def serve(port: int) -> None:
     """Serve the reference and its broken variants on 127.0.0.1 until Ctrl-C."""
-    with _errors(), contextlib.suppress(KeyboardInterrupt):
+    with _errors():
         asyncio.run(_serve(port))
 
 
@@ -136,8 +136,11 @@ async def _serve(port: int) -> None:
     from streamspec.harness.engine.embedded import reference
 
     async with reference(port) as url:
+        ended = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):  # ours even where a parent made SIGINT ignored
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
         click.echo(f"listening on {url}/\nits broken variants are listed at {url}/broken/  (Ctrl-C ends)")
-        await asyncio.Event().wait()
+        await ended.wait()
 
 
 def _settings(url: str, options: dict[str, Any]) -> Settings:
