@@ -175,7 +175,7 @@ def _fitted(base: Mapping[str, float], target: Capabilities) -> dict[str, float]
     gap = target.roles["prompt"].attributes.get("gap_ms", 0) if "prompt" in target.roles else 0
     return {
         **base,
-        "recover_ms": max(base["recover_ms"], 3 * target.control.head_ms),
+        "recover_ms": target.control.patience_ms(base["recover_ms"]),
         "prompt_ms": base["prompt_ms"] + 2 * int(gap),
     }
 

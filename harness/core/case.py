@@ -60,6 +60,10 @@ class Control:
     items: bool
     head_ms: float
 
+    def patience_ms(self, base_ms: float) -> float:
+        """How long to wait for a later look: a server that thinks long before its head thinks long again."""
+        return max(base_ms, 3 * self.head_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

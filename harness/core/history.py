@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping  # noqa: TC003 -- typed.build reads our hints at run time
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import Event, Record, event_from_json, event_to_json
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 Kinds = type[Event] | tuple[type[Event], ...]
-E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)

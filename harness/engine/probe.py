@@ -62,8 +62,8 @@ async def probe(bench: Bench, drivers: Sequence[Driver]) -> Probed:
     control = _control(history, answer)
     serial = standing.opened(history, _SECOND) is None and _held_first(history)
     target = replace(bench.target, binding=driver.name, binding_reason=reason, control=control, serial=serial)
-    patient = max(bench.budgets["recover_ms"], 3 * control.head_ms)  # a server that thinks long thinks long again
-    bench = replace(bench, target=target, budgets={**bench.budgets, "recover_ms": patient})
+    patience_ms = control.patience_ms(bench.budgets["recover_ms"])
+    bench = replace(bench, target=target, budgets={**bench.budgets, "recover_ms": patience_ms})
     stage = stage_of(bench, recorder)
     case = f"{SCENARIO}@{driver.name}"
     back = await look_until_served(AGAIN, stage, bench, seen)
