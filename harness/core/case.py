@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +63,17 @@ class Control:
     def patience_ms(self, base_ms: float) -> float:
         """How long to wait for a later look: a server that thinks long before its head thinks long again."""
         return max(base_ms, 3 * self.head_ms)
+
+
+class Target(Protocol):
+    """What the plan asks of a target, whether it is a server or an object."""
+
+    @property
+    def binding(self) -> str: ...
+
+    def needs(self) -> frozenset[str]: ...
+
+    def seq(self, role: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ class UsageError(HarnessError):
     """The command line, a configuration file or a stored run is wrong. The message names what and where."""
 
 
-class NoVerdict(HarnessError):  # noqa: N818 -- it is an outcome, and not an error of anybody's
+class NoVerdict(HarnessError):
     """The target cannot be judged: unreachable, or nothing that streams. The message says what was seen."""
 
 

@@ -7,14 +7,12 @@ sees, of the raw response from the first octet of its status line where a deviat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from streamspec.harness.core.typed import build
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # -- wire ------------------------------------------------------------------------------------------------------
 
@@ -182,6 +180,59 @@ class Closed:
     detail: str = ""
 
 
+# -- in process --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """An operation of an object was begun. `call` numbers the calls of a session from 0; `by` is who called (each
+    caller has at most one call open), `arg` what was handed over, as text."""
+
+    call: int
+    op: str
+    by: str
+    arg: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The call came back. `value` is the item's text, `end`, or what else it answered."""
+
+    call: int
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The call raised: `code` is the exception's own `code` by name, empty when it has none; `kind` its type."""
+
+    call: int
+    code: str
+    kind: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Nothing moves any more. `exact` in virtual time: whatever is still open waits for somebody. With threads it only
+    means quiet for `settle_ms`; callers in `late` were due to get through and did not within `moves_ms`."""
+
+    exact: bool = True
+    late: tuple[str, ...] = ()
+
+
+# -- accounts ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Figures the target gives of itself, or we take of it. True at one instant between `asked_ns` and the record's
+    time, in nanoseconds from the start of the case."""
+
+    asked_ns: int
+    values: Mapping[str, int | str]
+
+
 # -- our acts, and what we must admit ------------------------------------------------------------------------------
 
 
@@ -227,6 +278,11 @@ Event = (
     | Deviation
     | Ended
     | Closed
+    | Called
+    | Returned
+    | Raised
+    | Settled
+    | Told
     | Did
     | Expired
     | Lagged
@@ -250,7 +306,8 @@ class Record:
 
 def event_to_json(event: Event) -> dict[str, Any]:
     """The event as JSON-able data, its type under `event`."""
-    return {"event": type(event).__name__, **{f.name: getattr(event, f.name) for f in fields(event)}}
+    values = {f.name: getattr(event, f.name) for f in fields(event)}
+    return {"event": type(event).__name__, **{k: dict(v) if isinstance(v, Mapping) else v for k, v in values.items()}}
 
 
 def event_from_json(data: Mapping[str, Any]) -> Event:

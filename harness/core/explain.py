@@ -10,7 +10,21 @@ import shlex
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-from streamspec.harness.core.event import Closed, Deviation, Did, Ended, Item, Opened, Record, Refused
+from streamspec.harness.core.event import (
+    Called,
+    Closed,
+    Deviation,
+    Did,
+    Ended,
+    Item,
+    Opened,
+    Raised,
+    Record,
+    Refused,
+    Returned,
+    Settled,
+    Told,
+)
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.script import LOOK
 
@@ -41,7 +55,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Telling:
     """One finding in words."""
 
     expected: str
@@ -62,7 +76,7 @@ class Explanation:
     why: str
     reason: tuple[str, ...]
     sent: tuple[str, ...]
-    findings: tuple[Told, ...]
+    findings: tuple[Telling, ...]
     more: int
     reproduce: tuple[str, ...]
     history: str
@@ -93,8 +107,8 @@ def explain(rule: Rule, verdict: Verdict, history: History | None, case: str, pl
     )
 
 
-def _told(finding: Finding, history: History) -> Told:
-    return Told(
+def _told(finding: Finding, history: History) -> Telling:
+    return Telling(
         printable(finding.expected, TOLD_MAX), printable(finding.got, TOLD_MAX), _around(finding.evidence, history)
     )
 
@@ -143,11 +157,27 @@ def describe(event: Event) -> str:
             text = by[how] + (f" ({detail})" if detail else "")
         case Did(act):
             text = f"we did: {act}"
+        case Called() | Returned() | Raised() | Settled() | Told():
+            text = _in_process(event)
         case _:
             told = (f"{f.name}={getattr(event, f.name)!r}" for f in fields(event) if getattr(event, f.name) != "")
             text = f"{type(event).__name__}({', '.join(told)})"
     text = printable(text)
     return text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"
+
+
+def _in_process(event: Called | Returned | Raised | Settled | Told) -> str:
+    match event:
+        case Called(call, op, by, arg):
+            return f"call {call}: {by} calls {op}({arg})"
+        case Returned(call, value):
+            return f"call {call} returned {value}".rstrip()
+        case Raised(call, code, kind, message):
+            return f"call {call} raised {kind}{f' with code {code}' if code else ''}{f': {message}' if message else ''}"
+        case Settled(exact, late):
+            return "nothing moves any more" if exact else f"quiet{'; due but late: ' + ', '.join(late) if late else ''}"
+        case Told(values=values):
+            return "told: " + ", ".join(f"{name} = {value}" for name, value in values.items())
 
 
 def record_line(record: Record) -> str:
@@ -166,6 +196,8 @@ def _reproduce(history: History, sessions: tuple[str, ...], place: str, rule: st
     roles = dict.fromkeys(history.role(session) for session in sessions) or {LOOK: None}
     asked = history.header.requests
     commands = list(dict.fromkeys(curl(asked[role]) for role in roles if role in asked))
+    if name := history.header.declared.get("object"):
+        commands.append(f"streamspec run --object {shlex.quote(str(name))} --rule {rule}")
     if history.header.by_hand:
         commands.append(f"# {history.header.by_hand}")
     if place:

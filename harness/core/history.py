@@ -15,7 +15,7 @@ from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import Event, Record, event_from_json, event_to_json
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.redaction import redacted
-from streamspec.harness.core.script import Script, script_from_json, script_to_json
+from streamspec.harness.core.script import Script, Session, script_from_json, script_to_json
 from streamspec.harness.core.typed import build
 
 if TYPE_CHECKING:
@@ -46,10 +46,20 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A header and its records, in the order in which they were seen."""
+    """A header and its records, in the order in which they were seen. Records are looked up by session: a history of
+    a thousand trials is asked about each of them."""
 
     header: Header
     records: tuple[Record, ...]
+    _by_session: Mapping[str, list[Record]] = field(init=False, repr=False, compare=False)
+    _sessions: Mapping[str, Session] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_session: dict[str, list[Record]] = {}
+        for record in self.records:
+            by_session.setdefault(record.session, []).append(record)
+        object.__setattr__(self, "_by_session", by_session)
+        object.__setattr__(self, "_sessions", {s.id: s for s in reversed(self.header.script.sessions)})
 
     def sessions(self, *roles: str) -> tuple[str, ...]:
         """Session ids in script order, of the named roles or of all."""
@@ -57,16 +67,21 @@ class History:
 
     def role(self, session: str) -> str:
         """The role whose endpoint this session opened; empty for an unknown session."""
-        return next((s.role for s in self.header.script.sessions if s.id == session), "")
+        found = self._sessions.get(session)
+        return found.role if found else ""
 
     def of(self, kinds: Kinds, session: str | None = None) -> tuple[Record, ...]:
         """Records whose event is of these types, of one session or of all."""
-        return tuple(
-            r for r in self.records if isinstance(r.event, kinds) and (session is None or r.session == session)
-        )
+        records = self.records if session is None else self._by_session.get(session, ())
+        return tuple(r for r in records if isinstance(r.event, kinds))
 
     def first(self, kinds: Kinds, session: str) -> Record | None:
-        return next((r for r in self.records if r.session == session and isinstance(r.event, kinds)), None)
+        return next((r for r in self._by_session.get(session, ()) if isinstance(r.event, kinds)), None)
+
+    def options(self, session: str) -> Mapping[str, int | str]:
+        """With what this session's object was made."""
+        found = self._sessions.get(session)
+        return found.options if found else MappingProxyType({})
 
     def declared(self, role: str, attribute: str) -> str | int | bool | None:
         """What the user declared of a role, or None."""

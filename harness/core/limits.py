@@ -49,11 +49,16 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "linger_ms": 50,  # what follows the end of a message
         "terminal_ms": 1_000,  # from an in-band terminal to the end of its message
         "sibling_ms": 60,  # right after its neighbour left, an end of a sibling is its doing (CN-21)
-        "settle_ms": 100,  # and later it is not known whose
+        "aftermath_ms": 100,  # and later it is not known whose
         "await_ms": 60_000,  # one of our sessions waiting for another
+        "poll_ms": 100,  # virtual time: lets so much pass before it calls an open call parked: some poll
+        "settle_ms": 30,  # threads: quiet for so long
+        "notice_ms": 250,  # for a stream to notice a cancel (Reactive Streams §3.12 lets it take its time)
+        "moves_ms": 5_000,  # threads: a call that is due to return does so within this
+        "case_ms": 60_000,  # in process: one case, in real time; an object that never gives back control ends there
     }
 )
-SCALED: Final = frozenset({"recover_ms", "linger_ms", "item_ms"})
+SCALED: Final = frozenset({"recover_ms", "linger_ms", "item_ms", "settle_ms"})
 
 
 def budgets(factor: float) -> dict[str, float]:

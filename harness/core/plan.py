@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from streamspec.harness.core.case import Capabilities, Case, Scenario
+from streamspec.harness.core.case import ROLES, Case, Scenario, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from streamspec.harness.core.rule import Rule
+
+
+_UNPROMISED: Final = ("a scenario that promises it",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +34,30 @@ class Plan:
     skips: tuple[Skip, ...]
 
 
-def plan(scenarios: Iterable[Scenario], rules: Sequence[Rule], target: Capabilities, seed: int) -> Plan:
+def unmet(needs: Iterable[str], met: frozenset[str]) -> tuple[str, ...]:
+    """The needs that are not met, without repeats. `wire|object` is met by either."""
+    return tuple(dict.fromkeys(need for need in needs if not met.intersection(need.split("|"))))
+
+
+def plan(scenarios: Iterable[Scenario], rules: Sequence[Rule], target: Target, seed: int) -> Plan:
     """Match needs with what the target has; nothing else decides applicability."""
     met = target.needs()
     cases: list[Case] = []
     carried: set[str] = set()
     missing: dict[str, list[tuple[str, ...]]] = {rule.id: [] for rule in rules}
     for scenario in sorted(scenarios, key=lambda s: (s.order, s.id)):
+        if ("object" in scenario.needs) is not ("object" in met):
+            continue  # of another kind of target: nothing that this one could add
         here = met | ({"seq"} if any(target.seq(role) for role in scenario.script.roles()) else set())
         promised: list[str] = []
         for rule in rules:
             if rule.id not in scenario.promises:
                 continue
-            lacks = tuple(need for need in (*scenario.all_needs(), *rule.needs) if need not in here)
+            lacks = unmet((*scenario.all_needs(), *rule.needs), here)
             if rule.on and target.binding not in rule.on:
                 lacks += (f"binding {' or '.join(rule.on)}",)
             if lacks:
-                missing[rule.id].append(tuple(dict.fromkeys(lacks)))
+                missing[rule.id].append(lacks)
             else:
                 promised.append(rule.id)
         if promised:
@@ -55,12 +65,14 @@ def plan(scenarios: Iterable[Scenario], rules: Sequence[Rule], target: Capabilit
             cases.append(Case(case_id, scenario, target.binding, tuple(promised), _case_seed(seed, case_id)))
             carried.update(promised)
     skips = tuple(
-        Skip(rule.id, min(missing[rule.id], key=len, default=("a scenario that promises it",)))
+        Skip(rule.id, min(missing[rule.id], key=len, default=unmet(rule.needs, met) or _UNPROMISED))
         for rule in rules
         if rule.id not in carried
     )
-    numbered = met | ({"seq"} if any(target.seq(role) for role in target.roles) else set())
-    judged = tuple(rule for rule in rules if set(rule.needs) <= numbered and (not rule.on or target.binding in rule.on))
+    numbered = met | ({"seq"} if any(target.seq(role) for role in ROLES) else set())
+    judged = tuple(
+        rule for rule in rules if not unmet(rule.needs, numbered) and (not rule.on or target.binding in rule.on)
+    )
     return Plan(tuple(cases), judged, skips)
 
 

@@ -7,13 +7,14 @@ events; the session joins them. Neither side knows the other.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from streamspec.harness.core.event import Event, Opened
     from streamspec.harness.core.limits import Limits
+    from streamspec.harness.core.objects import ObjectTarget
     from streamspec.harness.core.profile import Profile
     from streamspec.harness.core.run import Run
 
@@ -109,3 +110,49 @@ class Renderer:
     sentence: str
     render: Callable[[Run, Style], str]
     style: Style = field(default_factory=Style)
+
+
+# -- in process ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """Makes an object of somebody else fit: `fits(made)` says whether it is ours to wrap, `wrap(made)` gives an object
+    with the operations of docs/objects.md. `claims` are the features that no look can show."""
+
+    name: str
+    sentence: str
+    fits: Callable[[object], bool]
+    wrap: Callable[[Any], object]
+    claims: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an operation gave: an item (its text, and the value as it came), the end, or something else."""
+
+    what: Literal["item", "end", "other"]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What an operation raised, read without importing anybody's exceptions. `end`: it is how this object says end."""
+
+    code: str
+    kind: str
+    message: str
+    end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDriver:
+    """One way to work with objects. `look(name, factory, adapters, claims)` finds what a factory's objects offer, and
+    raises `UsageError` where they offer too little; `make(factory, adapters, options)` makes one, `read` and `refusal`
+    say what a receive's value or an exception means."""
+
+    name: str
+    look: Callable[[str, Callable[..., Any], Sequence[Adapter], frozenset[str]], ObjectTarget]
+    make: Callable[[Callable[..., Any], Sequence[Adapter], Mapping[str, int | str]], Any]
+    read: Callable[[Any, Any], Answer]
+    refusal: Callable[[BaseException], Refusal]

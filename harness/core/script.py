@@ -5,16 +5,15 @@ A script names sessions; a session names the role whose endpoint it opens and it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping  # noqa: TC003 -- typed.build reads our hints at run time
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from streamspec.harness.core.typed import build
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 LOOK: Final = "look"  # the pseudo-role of the URL itself
+OBJECT: Final = "object"  # and that of a stream object in this process
 AGAIN: Final = "look-again-"  # sessions that the runner appends to every case: is the look served again?
 BEFORE: Final = "look-before-"  # and those it puts ahead of it: a case starts from a healthy target
 
@@ -55,18 +54,56 @@ class Await:
     acts: int
 
 
-Act = Ask | Read | Cancel | Await
+# -- in process: each session makes one object; its callers act on their own, the script tells them what to do ---------
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The caller `by` begins an operation, when it is done with those it was told before; the script goes on at once.
+
+    `n` repeats it (0: until the stream is over). A caller stops its repeats when the stream refuses, unless `on`:
+    then it goes on regardless. `size` pads an item to so many characters. `jitter` lets the caller first step aside
+    up to so many times, drawn from the case's seed. `arg` says more, in the words of the operation."""
+
+    op: str
+    by: str
+    n: int = 1
+    arg: str = ""
+    size: int = 0
+    jitter: int = 0
+    on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Wait until nothing moves any more. Callers in `until` are due to get through: with threads they are waited for
+    up to `moves_ms`, everybody else until it has been quiet for `settle_ms`."""
+
+    until: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Let so many milliseconds pass (in virtual time they cost nothing)."""
+
+    ms: int
+
+
+Act = Ask | Read | Cancel | Await | Call | Settle | Pass
 ACTS: Final[Mapping[str, type[Act]]] = MappingProxyType({kind.__name__: kind for kind in get_args(Act)})
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One stream to open. Sessions run one after another, unless `beside` names one that runs meanwhile."""
+    """One stream to open. Sessions run one after another, unless `beside` names one that runs meanwhile. An object is
+    made with `options`. A session with `times` is played so often, each time from another seed: `id`, `id~2`, ...."""
 
     id: str
     role: str
     acts: tuple[Act, ...]
     beside: str = ""
+    options: Mapping[str, int | str] = field(default_factory=lambda: MappingProxyType({}))
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +111,19 @@ class Script:
     sessions: tuple[Session, ...]
 
     def roles(self) -> tuple[str, ...]:
-        """The roles that its sessions open, without repeats, in order; the look is none."""
-        return tuple(dict.fromkeys(s.role for s in self.sessions if s.role != LOOK))
+        """The roles that its sessions open, without repeats, in order; the look is none, nor is an object."""
+        return tuple(dict.fromkeys(s.role for s in self.sessions if s.role not in {LOOK, OBJECT}))
+
+
+def expanded(script: Script) -> Script:
+    """The script with every repeat of a session written out, under its own id."""
+    return Script(
+        tuple(
+            replace(s, id=s.id if n == 1 else f"{s.id}~{n}", times=1)
+            for s in script.sessions
+            for n in range(1, s.times + 1)
+        )
+    )
 
 
 def script_to_json(script: Script) -> list[dict[str, Any]]:
@@ -84,6 +132,8 @@ def script_to_json(script: Script) -> list[dict[str, Any]]:
             "id": s.id,
             "role": s.role,
             "beside": s.beside,
+            "options": dict(s.options),
+            "times": s.times,
             "acts": [{"act": type(a).__name__, **{f.name: getattr(a, f.name) for f in fields(a)}} for a in s.acts],
         }
         for s in script.sessions
