@@ -17,14 +17,15 @@ from streamspec.harness.core.case import Capabilities, Control, Scenario
 from streamspec.harness.core.errors import NoVerdict, UsageError
 from streamspec.harness.core.limits import LIMITS, budgets
 from streamspec.harness.core.plan import Plan, plan
-from streamspec.harness.core.ports import Driver, Request, Transport
+from streamspec.harness.core.ports import Adapter, Driver, ObjectDriver, Request, Transport
 from streamspec.harness.core.redaction import redacted_url
 from streamspec.harness.core.rule import Rule
 from streamspec.harness.core.run import About, Result, Run
-from streamspec.harness.discovery import constants
+from streamspec.harness.discovery import constants, object_factory
 from streamspec.harness.engine import store
 from streamspec.harness.engine.clock import calibrate, now_ns
 from streamspec.harness.engine.embedded import reference
+from streamspec.harness.engine.objects import ObjectBench, execute_objects
 from streamspec.harness.engine.probe import probe
 from streamspec.harness.engine.runner import Bench, execute, result_of
 
@@ -55,7 +56,8 @@ EMBEDDED_ROLES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a person asked for. An empty `look.url` is the embedded reference; an empty binding is to be found."""
+    """What a person asked for. An empty `look.url` is the embedded reference; an empty binding is to be found. An
+    `object` (`package.module:factory`) is judged in this process, and then nothing else of the target counts."""
 
     look: Request
     roles: tuple[str, ...] = ()
@@ -66,6 +68,8 @@ class Settings:
     strict: bool = False
     store: Path | None = None
     transport: Transport | None = None
+    object: str = ""
+    claims: tuple[str, ...] = ()
 
 
 def all_rules() -> tuple[Rule, ...]:
@@ -81,15 +85,71 @@ def all_drivers() -> tuple[Driver, ...]:
     return constants("streamspec.harness.drivers", Driver)
 
 
+def all_adapters() -> tuple[Adapter, ...]:
+    return constants("streamspec.harness.adapters", Adapter)
+
+
 async def run_target(settings: Settings, progress: Callable[[str, int, int], None]) -> Run:
     """Judge the target. Raises `UsageError`; a target that cannot be judged is a `Run` with a `problem`. Cancelling
     the task that runs this makes the run partial: it returns what it has, its `stopped` empty for the door to fill."""
     chosen = config.selected(all_rules(), settings.rules)
+    if not settings.rules:
+        chosen = tuple(rule for rule in chosen if concerns(rule, in_process=bool(settings.object)))
+    if settings.object:
+        return await _run_object(settings, chosen, progress)
     if settings.look.url:
         return await _run(settings, chosen, progress)
     progress("starting the embedded reference", 0, 0)
     async with reference() as url:
         return await _run(replace(settings, look=replace(settings.look, url=f"{url}/")), chosen, progress)
+
+
+def concerns(rule: Rule, *, in_process: bool) -> bool:
+    """Whether a rule speaks of this kind of target at all. One that does not is no gap of the target: it is left out
+    of the report, unless it was asked for by name."""
+    if in_process:
+        return any("object" in need.split("|") for need in rule.needs)
+    return "object" not in rule.needs
+
+
+async def _run_object(settings: Settings, chosen: tuple[Rule, ...], progress: Callable[[str, int, int], None]) -> Run:
+    """Judge an object of this process: the same plan, judge and report as for a server."""
+    began_ns = now_ns()
+    started = datetime.now(UTC)
+    driver = constants("streamspec.harness.drivers", ObjectDriver)[0]
+    adapters = all_adapters()
+    factory = object_factory(settings.object)
+    target = driver.look(settings.object, factory, adapters, frozenset(settings.claims))
+    place = store.new_directory(settings.store, started.strftime("%Y%m%dT%H%M%SZ")) if settings.store else None
+    factor = await calibrate() if target.kind == "threads" else 1.0
+    whole = plan(all_scenarios(), all_rules(), target, settings.seed)
+    about = About(
+        target=settings.object,
+        binding=target.binding,
+        binding_reason=f"{target.kind}{f', by the adapter {target.adapter}' if target.adapter else ''}",
+        profile="object",
+        roles=(),
+        seed=settings.seed,
+        tool=TOOL,
+        started=started.isoformat(timespec="seconds"),
+        calibration=factor,
+        strict=settings.strict,
+        place=str(place) if place else "",
+    )
+    bench = ObjectBench(
+        target, driver, factory, adapters, budgets(factor), LIMITS, whole.rules, TOOL, about.started, place
+    )
+    made = _only(whole, chosen)
+    results: list[Result] = []
+    try:
+        await execute_objects(made, bench, results, progress)
+    except asyncio.CancelledError:
+        with contextlib.suppress(AttributeError):
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]  # this coroutine runs in a task
+    run = Run(about, chosen, tuple(results), made.skips, (now_ns() - began_ns) / 1e9)
+    if place:
+        store.save_run(place, run)
+    return run
 
 
 async def _run(settings: Settings, chosen: tuple[Rule, ...], progress: Callable[[str, int, int], None]) -> Run:

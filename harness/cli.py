@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from streamspec.harness.assembly import Settings
 
 STORE = Path(".streamspec") / "runs"
+_OF_SERVERS = ("roles", "profile", "binding", "method", "headers", "data", "insecure", "cacert")  # and of no object
 EXIT_CODES = """
 \b
 Exit codes, the first that applies:
@@ -52,6 +53,10 @@ def main() -> None:
     metavar="NAME|FILE",
     help="The dialect: plain (default), streamspec, or a TOML file.",
 )
+@click.option("--object", "object_", default="", metavar="MODULE:FACTORY",
+    help="Judge stream objects of this process instead of a server: what makes one (asyncio:Queue).")  # fmt: skip
+@click.option("--claim", "claims", multiple=True, metavar="NAME",
+    help="What the object also does, and no look shows: rendezvous, concurrent-senders.")  # fmt: skip
 @click.option("--binding", default="", metavar="NAME", help="The binding, when it is not to be detected: sse.")
 @click.option("--rule", "rules", multiple=True, metavar="ID", help="Only this rule or family (LC-16, SSE); repeatable.")
 @click.option("-X", "--request", "method", default="", metavar="METHOD", help="The request's method, as with curl.")
@@ -75,7 +80,7 @@ def main() -> None:
 @click.option("--no-store", is_flag=True, help="Keep nothing.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
 def run(url: str | None, **options: Any) -> None:
-    """Judge the stream at URL; without one, the embedded reference."""
+    """Judge the stream at URL, or the objects that --object makes; without either, the embedded reference."""
     with _errors():
         from streamspec.harness.progress import Progress
 
@@ -147,6 +152,10 @@ def _settings(url: str, options: dict[str, Any]) -> Settings:
     from streamspec.harness import assembly, config
     from streamspec.harness.core.ports import Request
 
+    if options["object_"]:
+        return _object_settings(url, options)
+    if options["claims"]:
+        raise UsageError("--claim says something of an object, and no --object was given")
     words = {"method": options["method"], "headers": options["headers"], "data": options["data"]}
     if not url:
         given = [name for name in ("roles", "profile", "binding", "method", "headers", "data") if options[name]]
@@ -177,6 +186,27 @@ def _settings(url: str, options: dict[str, Any]) -> Settings:
         strict=options["strict"],
         store=None if options["no_store"] else options["store"],
         transport=_tls(url, insecure=options["insecure"], cacert=options["cacert"]),
+    )
+
+
+def _object_settings(url: str, options: dict[str, Any]) -> Settings:
+    from streamspec.harness import assembly
+    from streamspec.harness.core.ports import Request
+
+    given = [name for name in _OF_SERVERS if options[name]]
+    if url or given:
+        what = f"--{given[0].removesuffix('s')}" if given else url
+        raise UsageError(f"{what}: either a server is judged or an object, and --object was given")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # modules of the directory one stands in, as with `python -m`
+    return assembly.Settings(
+        look=Request(""),
+        rules=tuple(options["rules"]),
+        seed=options["seed"],
+        strict=options["strict"],
+        store=None if options["no_store"] else options["store"],
+        object=options["object_"],
+        claims=tuple(options["claims"]),
     )
 
 

@@ -1,4 +1,5 @@
-"""Find every plugin by its type: constants of a frozen dataclass in the modules of a plural folder.
+"""Find every plugin by its type: constants of a frozen dataclass in the modules of a plural folder. And find the
+factory that a user names.
 
 The only importlib in the house. It knows the other rooms as strings; it imports a folder when asked for its kind and
 nothing before.
@@ -8,9 +9,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from streamspec.harness.core.errors import InternalError
+from streamspec.harness.config import nearest
+from streamspec.harness.core.errors import InternalError, UsageError
+from streamspec.harness.core.inert import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 P = TypeVar("P")
 
@@ -26,3 +32,25 @@ def constants(package: str, kind: type[P]) -> tuple[P, ...]:
     if not found:
         raise InternalError(f"{package} holds no {kind.__name__}: is the installation whole?")
     return tuple(found.values())
+
+
+def object_factory(word: str) -> Callable[..., Any]:
+    """`package.module:factory` as what it names; dots after the colon go deeper. Raises `UsageError`."""
+    module_name, colon, path = word.partition(":")
+    if not colon or not module_name or not path:
+        raise UsageError(f"--object {printable(word)}: write package.module:factory")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:
+        reason = f"{printable(module_name)} cannot be imported ({type(error).__name__}: {printable(str(error))})"
+        raise UsageError(f"--object {printable(word)}: {reason}") from error
+    for name in path.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError as error:
+            hint = nearest(name, dir(found))
+            raise UsageError(f"--object {printable(word)}: {printable(str(error))}{hint}") from error
+    if not callable(found):
+        raise UsageError(f"--object {printable(word)}: a {type(found).__name__} cannot be called to make a stream")
+    made: Callable[..., Any] = found
+    return made

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from streamspec.harness.core.explain import Explanation, explain
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.judge import Outcome
+from streamspec.harness.core.objects import FEATURES
 from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import Line, Run, counts, lines
 
@@ -34,11 +35,18 @@ HINTS: Final = {
     "feature:json-items": "--profile NAME (a dialect whose items are JSON)",
     "concurrent": "a server that serves two streams at once",
     "get": "a look by GET, without Authorization",
+    "wire": "a URL (these rules read the octets of a server)",
+    "object": "--object MODULE:FACTORY (a stream object of this process)",
+    "object:asyncio": "an object whose operations are awaited",
+    "object:threads": "an object whose operations block their thread",
+    **{f"feature:{name}": f"an object with {offered}" for name, offered in FEATURES.items()},
 }
 
 
 def hint(need: str) -> str:
     """How to meet a need, in the words of the command line."""
+    if "|" in need:
+        return " or ".join(hint(either) for either in need.split("|"))
     if need in HINTS:
         return HINTS[need]
     name, _, rest = need.partition(":")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.ports import Request, Transport
-    from streamspec.harness.core.script import Script, Session
+    from streamspec.harness.core.script import Act, Script, Session
     from streamspec.harness.engine.recorder import Recorder
 
 LAG_TICK_MS = 20.0
@@ -183,7 +183,7 @@ class _Stream:
         self._terminal = False
         self._gone = False
 
-    async def do(self, act: Ask | Read | Cancel) -> bool:
+    async def do(self, act: Act) -> bool:
         """Do one act; False when the session can do no more: not answered, or without items that it needs."""
         match act:
             case Ask():
@@ -192,6 +192,8 @@ class _Stream:
                 return await self._read_on(act) and self._answered
             case Cancel(how):
                 await self._cancel(how)
+            case _:
+                raise AssertionError(f"a server's script has the act {act}")
         return self._answered
 
     async def close(self) -> None:
