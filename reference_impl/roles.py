@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from streamspec.reference_impl.frame import Item
 from streamspec.reference_impl.stream.aio import Stream
+from streamspec.reference_impl.stream.tabled import AsyncStream
 
+ItemStream = Stream[Item] | AsyncStream[Item]  # the second where a variant has broken the stream itself
 Values = Mapping[str, int]
-Produce = Callable[[Stream[Item], Values], Awaitable[None]]
+Produce = Callable[[ItemStream, Values], Awaitable[None]]
 
 MOST_ITEMS = 1_000_000
 LONGEST_MS = 60_000
@@ -42,7 +44,7 @@ def item(n: int) -> Item:
     return Item(n, f"№ {n}")
 
 
-async def _paced(stream: Stream[Item], values: Values) -> None:
+async def _paced(stream: ItemStream, values: Values) -> None:
     for n in range(1, values["n"] + 1):
         if n > 1:
             await stream.sleep(values["period_ms"] / 1000)
@@ -50,13 +52,13 @@ async def _paced(stream: Stream[Item], values: Values) -> None:
     stream.complete()
 
 
-async def _finite(stream: Stream[Item], values: Values) -> None:
+async def _finite(stream: ItemStream, values: Values) -> None:
     for n in range(1, values["n"] + 1):
         await stream.send(item(n))
     stream.complete()
 
 
-async def _endless(stream: Stream[Item], values: Values) -> None:
+async def _endless(stream: ItemStream, values: Values) -> None:
     n = 1
     while True:
         await stream.send(item(n))
@@ -64,14 +66,14 @@ async def _endless(stream: Stream[Item], values: Values) -> None:
         n += 1
 
 
-async def _failing(stream: Stream[Item], values: Values) -> None:
+async def _failing(stream: ItemStream, values: Values) -> None:
     for n in range(1, values["after"] + 1):
         await stream.send(item(n))
     # What an honest server keeps to itself: the framework tells the consumer INTERNAL and no more (ER-10).
     raise PermissionError("/srv/feed/items.db: password 'correct horse' refused")
 
 
-async def _prompt(stream: Stream[Item], values: Values) -> None:
+async def _prompt(stream: ItemStream, values: Values) -> None:
     await stream.send(item(1))
     await stream.sleep(values["gap_ms"] / 1000)
     await stream.send(item(2))

@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from streamspec.reference_impl import session
 from streamspec.reference_impl.bindings import sse
 from streamspec.reference_impl.frame import Frame
-from streamspec.reference_impl.stream import table
+from streamspec.reference_impl.stream import scheduler
+from streamspec.reference_impl.stream.holder import GOOD, Parts
+from streamspec.reference_impl.stream.producing import end_after_handler
 
 if TYPE_CHECKING:
-    from streamspec.reference_impl.frame import Item
-    from streamspec.reference_impl.stream.aio import Stream
+    from streamspec.reference_impl.roles import ItemStream
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -50,8 +50,9 @@ class Seams:
     `rewrite` is made anew for each stream and `around` once for each server, so both may remember things.
     """
 
-    step: Callable[[table.State, table.Call], table.Step] = table.step
-    on_exception: Callable[[Stream[Item], Exception], None] = session.fail_safely
+    parts: Parts = GOOD
+    choose: scheduler.Choose = scheduler.choose  # which of several streams goes next
+    on_exception: Callable[[ItemStream, Exception], None] = end_after_handler
     rewrite: Callable[[], Rewrite] = _unchanged
     encode: Callable[[Frame], bytes] = sse.encode
     headers: tuple[tuple[str, str], ...] = sse.HEADERS

@@ -7,29 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from typing import TYPE_CHECKING
 
 from streamspec.reference_impl.frame import Completed, Failed, Frame, Item
-from streamspec.reference_impl.stream.aio import END, Stream
+from streamspec.reference_impl.stream.aio import Stream
 from streamspec.reference_impl.stream.errors import Code, StreamError
+from streamspec.reference_impl.stream.holder import GOOD
+from streamspec.reference_impl.stream.marks import END
+from streamspec.reference_impl.stream.producing import produce_async
 from streamspec.reference_impl.stream.table import Phase
+from streamspec.reference_impl.stream.tabled import AsyncStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from streamspec.reference_impl.roles import ItemStream
     from streamspec.reference_impl.routing import Asked
     from streamspec.reference_impl.seams import Seams
 
 GRACE_S = 1.0  # for a producer to notice that its stream was cancelled, before its task is
 
-_log = logging.getLogger("streamspec.reference")
-
 
 @contextlib.asynccontextmanager
-async def producing(asked: Asked, seams: Seams) -> AsyncIterator[Stream[Item]]:
+async def producing(asked: Asked, seams: Seams) -> AsyncIterator[ItemStream]:
     """A stream with its producer at work. Leaving cancels what is not over and waits for the producer."""
-    stream: Stream[Item] = Stream(step=seams.step)
+    # The fast shell has no places where it could be broken.
+    stream: ItemStream = Stream() if seams.parts == GOOD else AsyncStream(parts=seams.parts)
     producer = asyncio.create_task(_produce(asked, stream, seams))
     try:
         yield stream
@@ -41,7 +44,7 @@ async def producing(asked: Asked, seams: Seams) -> AsyncIterator[Stream[Item]]:
             producer.cancel()
 
 
-async def pump(stream: Stream[Item], seams: Seams, write: Callable[[bytes], Awaitable[None]]) -> bool:
+async def pump(stream: ItemStream, seams: Seams, write: Callable[[bytes], Awaitable[None]]) -> bool:
     """Write every frame of the stream. False if it was cancelled: then nothing more belongs on the wire."""
     rewrite = seams.rewrite()
     while True:
@@ -54,40 +57,28 @@ async def pump(stream: Stream[Item], seams: Seams, write: Callable[[bytes], Awai
             return True
 
 
-async def _next_frame(stream: Stream[Item]) -> Frame | None:
+async def _next_frame(stream: ItemStream) -> Frame | None:
     try:
         item = await stream.receive()
     except StreamError as failure:
-        if stream.state.phase is Phase.CANCELLED:
+        if stream.state is Phase.CANCELLED:
             return None
         return Failed(failure.code, failure.message)
     return Completed() if item is END else item
 
 
-async def _produce(asked: Asked, stream: Stream[Item], seams: Seams) -> None:
-    try:
-        await asked.role.produce(stream, asked.values)
-    except StreamError as failure:
-        # Its own stream's CANCELLED is not news; another stream's failure, relayed, is this one's.
-        _end(stream, failure.code, failure.message)
-    except Exception as raised:  # noqa: BLE001 -- whatever a handler raises becomes the stream's error (LC-07)
-        _log.info("a producer failed", exc_info=raised)
-        seams.on_exception(stream, raised)
-    else:
-        # The consumer must not be left waiting (LC-06).
-        _end(stream, Code.INTERNAL, "the handler returned without ending its stream")
+async def _produce(asked: Asked, stream: ItemStream, seams: Seams) -> None:
+    def end(stream: ItemStream, raised: BaseException | None) -> None:
+        # A StreamError was meant for the consumer; what else a handler raises is shown as the seam says.
+        if isinstance(raised, Exception) and not isinstance(raised, StreamError):
+            seams.on_exception(stream, raised)
+        else:
+            seams.parts.after_handler(stream, raised)
+
+    await produce_async(stream, lambda stream: asked.role.produce(stream, asked.values), end)
 
 
-def fail_safely(stream: Stream[Item], raised: Exception) -> None:
-    """What the consumer may know of a handler's exception: that there was one (ER-10)."""
-    _end(stream, Code.INTERNAL, "the handler failed")
-
-
-def _end(stream: Stream[Item], code: Code, message: str) -> None:
-    if stream.state.phase is Phase.OPEN:
-        stream.error(code, message)
-
-
-def go_away(stream: Stream[Item]) -> None:
+def go_away(stream: ItemStream) -> None:
     """The server stops: an open stream is told so (LC-15)."""
-    _end(stream, Code.UNAVAILABLE, "the server is shutting down")
+    if stream.state is Phase.OPEN:
+        stream.error(StreamError(Code.UNAVAILABLE, "the server is shutting down"))

@@ -19,7 +19,8 @@ class Variant:
     """Served under `/broken/NAME/` with all the roles, and good but for what `sentence` says.
 
     `kills` is the rule that must fail, with the words of `because` in its finding; `also` says of every other
-    rule that may fail why it may. `where` is the layer that the defect replaces.
+    rule that may fail why it may. `where` is the layer that the defect replaces; `on` names where its rule sees it:
+    over a binding that the variant is served on, or `inprocess`, on the stream itself in both its shells.
     """
 
     name: str
@@ -29,3 +30,4 @@ class Variant:
     because: tuple[str, ...]
     seams: Seams
     also: Mapping[str, str] = field(default_factory=dict)
+    on: tuple[str, ...] = ("sse",)

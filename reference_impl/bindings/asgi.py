@@ -15,10 +15,8 @@ from streamspec.reference_impl.seams import Asgi, Seams
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streamspec.reference_impl.frame import Item
-    from streamspec.reference_impl.roles import Role
+    from streamspec.reference_impl.roles import ItemStream, Role
     from streamspec.reference_impl.seams import Message, Receive, Send
-    from streamspec.reference_impl.stream.aio import Stream
     from streamspec.reference_impl.variant import Variant
 
 # A wire variant answers only where it has the connection to itself, from its first byte on.
@@ -30,7 +28,7 @@ class App:
 
     def __init__(self, roles: Iterable[Role], variants: Iterable[Variant] = ()) -> None:
         self._roles = tuple(roles)
-        self._open: set[Stream[Item]] = set()
+        self._open: set[ItemStream] = set()
         self._variants = tuple(variants)
         self._seams: dict[str, Seams] = {"": Seams(), **{variant.name: variant.seams for variant in self._variants}}
         self._mounts: Mapping[str, Asgi] = {
@@ -67,7 +65,7 @@ class App:
         seams = self._seams.get(split_variant(path)[0])
         return seams is not None and seams.wire is not None
 
-    def watch(self, stream: Stream[Item]) -> None:
+    def watch(self, stream: ItemStream) -> None:
         """Remember a stream until it ends."""
         self._open.add(stream)
         stream.on_end(lambda: self._open.discard(stream))
@@ -108,7 +106,7 @@ class App:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _cancel_on_disconnect(receive: Receive, stream: Stream[Item]) -> None:
+async def _cancel_on_disconnect(receive: Receive, stream: ItemStream) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass  # the rest of the request's body, which nobody asked for
     stream.cancel()

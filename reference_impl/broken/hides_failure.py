@@ -11,11 +11,10 @@ from streamspec.reference_impl.seams import Seams
 from streamspec.reference_impl.variant import Variant
 
 if TYPE_CHECKING:
-    from streamspec.reference_impl.frame import Item
-    from streamspec.reference_impl.stream.aio import Stream
+    from streamspec.reference_impl.roles import ItemStream
 
 
-def _complete_anyway(stream: Stream[Item], raised: Exception) -> None:
+def _complete_anyway(stream: ItemStream, raised: Exception) -> None:
     stream.complete()
 
 

@@ -9,16 +9,15 @@ import traceback
 from typing import TYPE_CHECKING
 
 from streamspec.reference_impl.seams import Seams
-from streamspec.reference_impl.stream.errors import Code
+from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.variant import Variant
 
 if TYPE_CHECKING:
-    from streamspec.reference_impl.frame import Item
-    from streamspec.reference_impl.stream.aio import Stream
+    from streamspec.reference_impl.roles import ItemStream
 
 
-def _tell_everything(stream: Stream[Item], raised: Exception) -> None:
-    stream.error(Code.INTERNAL, "".join(traceback.format_exception(raised)))
+def _tell_everything(stream: ItemStream, raised: Exception) -> None:
+    stream.error(StreamError(Code.INTERNAL, "".join(traceback.format_exception(raised))))
 
 
 VARIANT = Variant(

@@ -1,231 +1,353 @@
-"""`Stream`, the asyncio shell over the state table: it holds the items and the parked tasks, and obeys.
+"""`Stream`, the fast asyncio shell: docs/stream.md for the tasks of one event loop, in any number on either side.
 
-Never here: a decision (they are the table's), a lock (a stream belongs to one event loop), a second thread.
+Here are the hot paths of `send`, `receive` and `poll`, and all waiting. Never here: what follows from a call (that is
+the core's), a lock, a second thread.
 """
 
+# ruff: noqa: SLF001 -- an iteration is a part of its stream, in a class of its own because it has an end of its own
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import enum
+import types
+from asyncio import Future, current_task, get_running_loop
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from streamspec.reference_impl.stream import table
-from streamspec.reference_impl.stream.errors import Code, StreamError
-from streamspec.reference_impl.stream.table import Call, Effect, Phase, State
+from streamspec.reference_impl.stream import errors, producing
+from streamspec.reference_impl.stream.aio_core import (
+    CANCELLED,
+    CARE,
+    COMPLETED,
+    NOTHING,
+    PLAIN,
+    SENDERS,
+    WOULD_WAIT,
+    Claim,
+    Core,
+    Parked,
+)
+from streamspec.reference_impl.stream.aio_rare import wake
+from streamspec.reference_impl.stream.errors import StreamError
+from streamspec.reference_impl.stream.marks import EMPTY, END, Empty, End
+from streamspec.reference_impl.stream.table import ENDED, GIVEN_UP, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
+
+__all__ = ["EMPTY", "END", "Empty", "End", "Stream"]
 
 T = TypeVar("T")
 
-
-class End(enum.Enum):
-    """What `receive` answers after the last item, as often as it is asked."""
-
-    END = enum.auto()
+INERT: Final = frozenset({list, tuple, range})  # what runs no code of anybody's when it is read
+PATIENCE: Final = 8  # receives that park at once after one that looked again in vain
 
 
-END: Final = End.END
+def _ended_coroutine() -> Awaitable[None]:
+    @types.coroutine
+    def ended() -> Generator[None, None, None]:
+        return
+        yield
+
+    done = ended()
+    next(cast("Generator[None, None, None]", done), None)
+    return done
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Parked(Generic[T]):
-    """A send that waits. Its future is told how the send ended: None for success."""
-
-    item: T
-    told: asyncio.Future[StreamError | None]
+# What an accepted send answers. An ended generator coroutine is awaited without making an object, any number of times,
+# by tasks of any loop, and keeps none of them alive; a finished future costs more, and belongs to a loop.
+DONE: Final = _ended_coroutine()
 
 
-class Stream(Generic[T]):
-    """A bounded, ordered, cancellable stream with exactly one ending. Any number of senders and receivers."""
+class Stream(Core[T]):
+    """A bounded, ordered, cancellable stream with exactly one ending.
 
-    __slots__ = ("_buffer", "_cleanups", "_ended", "_failure", "_receivers", "_senders", "_state", "_step")
+    `send` works when it is called and answers something to await; `ensure_future` makes a task of that.
+    """
 
-    def __init__(
-        self,
-        capacity: int = table.DEFAULT_CAPACITY,
-        step: Callable[[State, Call], table.Step] = table.step,
-    ) -> None:
-        self._state = State(capacity=capacity)
-        self._step = step
-        self._buffer: deque[T] = deque()
-        self._senders: deque[_Parked[T]] = deque()
-        self._receivers: list[asyncio.Future[None]] = []
-        self._failure: StreamError | None = None
-        self._cleanups: list[Callable[[], None]] = []
-        self._ended = asyncio.Event()
+    __slots__ = ()
 
-    @property
-    def state(self) -> State:
-        """The stream, counted: for the framework and for tests."""
-        return self._state
+    def send(self, item: T, timeout_s: float | None = None) -> Awaitable[None]:
+        """Hand over one item. Where that has to wait or is refused nothing happens before the answer is awaited."""
+        buffer = self._buffer
+        if len(buffer) < self._room:
+            buffer.append(item)
+            return DONE
+        return self._send(item, timeout_s)
 
-    async def send(self, item: T) -> None:
-        """Hand over one item, waiting while the stream is full. Raises CANCELLED, UNAVAILABLE or its error.
-
-        A task cancelled while it waits has not sent; if a receiver released it first, it has.
-        """
-        effects = self._call(Call.SEND)
-        if Effect.ACCEPT in effects:
-            self._buffer.append(item)
-        elif Effect.PARK_SENDER in effects:
-            await self._park(item)
-
-    def complete(self) -> None:
-        """End well, after what was sent. Raises UNAVAILABLE if already ended; a no-op once cancelled."""
-        self._call(Call.COMPLETE)
-
-    def error(self, code: Code, message: str) -> None:
-        """End badly, after what was accepted. Raises and forgives as `complete`."""
-        self._call(Call.ERROR, StreamError(code, message))
-
-    def cancel(self) -> None:
-        """The consumer wants no more. Never raises; only the first call does anything."""
-        self._call(Call.CANCEL)
+    async def send_batch(self, items: Iterable[T]) -> None:
+        """The items in order, as if sent one by one."""
+        if type(items) not in INERT:
+            # Truly one by one: asking for the next item runs somebody's code, which may well call this stream.
+            for item in items:
+                await self.send(item)
+            return
+        batch = cast("Sequence[T]", items)
+        sent = 0
+        while sent < len(batch):
+            room = self._room - len(self._buffer)
+            if room > 0:
+                self._buffer.extend(batch if room >= len(batch) and not sent else batch[sent : sent + room])
+                sent += room
+            else:
+                await self._send(batch[sent], None)
+                sent += 1
 
     async def receive(self) -> T | End:
-        """The next item, or END. Raises the stream's error or CANCELLED. Endings are repeated if asked for."""
-        while True:
-            effects = self._call(Call.RECEIVE)
-            if Effect.GIVE in effects:
-                return self._buffer.popleft()
-            if Effect.GIVE_END in effects:
-                return END
-            await self._wait_for_news()
+        """The next item, or END, which is repeated."""
+        buffer = self._buffer
+        if buffer and not self._care:
+            return buffer.popleft()
+        answer: T | End = self._answer()
+        return answer if answer is not WOULD_WAIT else await self._wait()
 
-    def __aiter__(self) -> Stream[T]:
-        """Iterate over the items. Breaking out leaves the stream open: call `cancel`."""
+    async def receive_batch(self) -> list[T]:
+        """All that can be received now, at least one item; nothing at the end."""
+        buffer = self._buffer
+        if buffer and self._care != CARE:
+            return self._rest()
+        answer = self._answer()
+        if answer is WOULD_WAIT:
+            answer = await self._wait()
+        if answer is END:
+            return []
+        items = self._rest()
+        items.insert(0, answer)
+        return items
+
+    def poll(self) -> T | End | Empty:
+        """The next item, END, or EMPTY where a receive would wait."""
+        buffer = self._buffer
+        if buffer and not self._care:
+            return buffer.popleft()
+        answer: T | End = self._answer()
+        return answer if answer is not WOULD_WAIT else EMPTY
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        """Its items up to the end. Leaving before that cancels."""
+        return _Items(self)
+
+    async def sleep(self, seconds: float) -> None:
+        """A producer's pause. The end of the stream ends it; if nobody wants more, that raises CANCELLED."""
+        if self._phase not in ENDED:
+            loop = get_running_loop()
+            told: Future[None] = Future(loop=loop)
+            timer = loop.call_later(seconds, wake, told)
+            sleepers = self._rarity().sleepers
+            sleepers.append(told)
+            try:
+                await told
+            finally:
+                timer.cancel()
+                if told in sleepers:
+                    sleepers.remove(told)
+        if self._phase in GIVEN_UP:
+            raise self._cancelled()
+
+    async def produce(self, handler: Callable[[Stream[T]], Awaitable[object] | object]) -> None:
+        """Run `handler(stream)`; however it ends, the stream ends."""
+        await producing.produce_async(self, handler)
+
+    async def feed(self, source: AsyncIterable[T] | Iterable[T]) -> None:
+        """Send every item of the source and complete; however that ends, the source is closed."""
+        await producing.feed_async(self, source)
+
+    def _rest(self) -> list[T]:
+        """All that can be received without waiting."""
+        if self._care == CARE:
+            self._settle()
+            if self._is_paused():
+                return []
+            while self._senders:
+                self._release()
+            items = list(self._buffer)
+            self._discard()
+            self._move()
+            return items
+        items = list(self._buffer)
+        self._discard()
+        if self._care == SENDERS:
+            for told, item in self._senders:
+                if not told.done():
+                    items.append(item)
+                    told.set_result(None)
+            self._senders.clear()
+            self._care = PLAIN
+        return items
+
+    async def _send(self, item: T, timeout_s: float | None) -> None:
+        # Where the guard says that the buffer is full, it says that this is all: the send parks, and nobody is asked.
+        if not 0 <= self._room <= len(self._buffer) and self._accept(item):
+            return
+        parked = self._park_send(item)
+        if timeout_s is None and self._rare is not None:
+            timeout_s = self._rare.send_timeout_s
+        timer = None
+        if timeout_s is not None and timeout_s > 0:
+            timer = get_running_loop().call_later(timeout_s, self._time_out, parked)
+        elif timeout_s is not None:
+            self._time_out(parked)
+        try:
+            refused_in = await parked[0]
+        except BaseException:
+            self._leave_send(parked)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if refused_in is not None:
+            raise self._refusal(refused_in, timeout_s)
+
+    def _refusal(self, refused_in: Phase, timeout_s: float | None) -> StreamError:
+        """What a send raises that has waited."""
+        if refused_in is CANCELLED or refused_in is Phase.EXPIRED:
+            return self._cancelled()
+        if refused_in is Phase.ERRORED:
+            return self._failure()
+        assert timeout_s is not None, "an open stream refuses nobody whose time is not up"
+        return errors.send_timed_out(timeout_s)
+
+    def _park_send(self, item: T) -> Parked[T]:
+        told: Future[Phase | None] = Future(loop=self._loop)
+        parked = (told, item)
+        if self._senders is NOTHING:
+            self._senders = deque()
+            self._loop = told.get_loop()
+        self._senders.append(parked)
+        if self._care == PLAIN:
+            self._care = SENDERS
+        if self._rare is not None and self._rare.wakes:
+            self._fold()  # whoever watches a rendezvous has something to receive now
+        return parked
+
+    def _time_out(self, parked: Parked[T]) -> None:
+        """A send waits no longer. One that was released at the last moment has been sent."""
+        self._settle()
+        if not parked[0].done():
+            self._senders.remove(parked)
+            parked[0].set_result(self._phase)
+            self._move()
+
+    def _leave_send(self, parked: Parked[T]) -> None:
+        """A send leaves without its answer. One that was released has been sent all the same."""
+        parked[0].cancel()
+        if parked in self._senders:
+            self._senders.remove(parked)
+        self._settle()
+        self._move()
+
+    @types.coroutine
+    def _wait(self) -> Generator[Any, Any, Any]:
+        """A receive that found nothing.
+
+        Where the other side is at work, one turn of the loop is all it has to wait, and that is half of what parking
+        costs. So first it only claims the next item: sends go on, with one place more, and none of them has to wake it.
+        """
+        told = None
+        if self._patience:
+            self._patience -= 1
+        elif self._room == self.capacity and not self._care and (task := current_task(self._loop)) is not None:
+            claim = self._claim = Claim()
+            claim.task, claim.requests, claim.told = task, task.cancelling(), None
+            self._room += 1
+            self._care = CARE
+            try:
+                yield
+            except BaseException:
+                self._unclaim(claim)
+                raise
+            if (answer := self._redeem(claim)) is not WOULD_WAIT:
+                return answer
+            told = claim.told
+        if told is None:
+            told = self._park_receive()
+        try:
+            given = yield from told
+        except BaseException:
+            self._leave_receive(told)
+            raise
+        if type(given) is tuple:
+            return given[1]
+        if given is COMPLETED:
+            return END
+        raise self._failure()
+
+    def _redeem(self, claim: Claim) -> Any:
+        """What a claim has come to, after its turn of the loop."""
+        if self._claim is claim:
+            # Nobody had to know of it, so nothing has happened but sends.
+            self._claim = None
+            self._room = self.capacity
+            self._care = SENDERS if self._senders else PLAIN
+            if self._buffer:
+                return self._buffer.popleft()
+            self._patience = PATIENCE
+            return WOULD_WAIT
+        return self._answer() if claim.told is None else WOULD_WAIT
+
+    def _unclaim(self, claim: Claim) -> None:
+        """A receive leaves that has claimed. If nobody had to know, what was promised to it was never taken away."""
+        if self._claim is claim:
+            self._claim = None
+            self._fold()
+        elif claim.told is not None:
+            self._leave_receive(claim.told)
+
+    def _leave_receive(self, told: Future[Any]) -> None:
+        """A receive leaves without its answer. What it was given goes back to where it came from."""
+        told.cancel()
+        if told in self._receivers:
+            self._receivers.remove(told)
+        self._settle()
+        if not told.cancelled() and type(given := told.result()) is tuple:
+            self._give_back(*given)
+
+    def _give_back(self, place: int, item: T) -> None:
+        rare = self._rarity()
+        discards = rare.dialect.buffered_after_error == "discard"
+        if self._phase in GIVEN_UP or (self._phase is Phase.ERRORED and discards):
+            return
+        self._buffer.insert(rare.index_for(place), item)
+        self._move()
+
+
+class _Items(Generic[T]):
+    """One iteration. Leaving a loop drops it, and an iteration that is dropped before its end cancels the stream.
+
+    It has the hot path of `receive` once more, because to await that would cost an item a third of its time.
+    """
+
+    __slots__ = ("_over", "_stream")
+
+    def __init__(self, stream: Stream[T]) -> None:
+        self._stream = stream
+        self._over = False
+
+    def __aiter__(self) -> _Items[T]:
         return self
 
     async def __anext__(self) -> T:
-        item = await self.receive()
+        stream = self._stream
+        buffer = stream._buffer
+        if buffer and not stream._care:
+            return buffer.popleft()
+        try:
+            item = stream._answer()
+            if item is WOULD_WAIT:
+                item = await stream._wait()
+        except StreamError:
+            self._over = True
+            raise
+        except BaseException:
+            self._leave()  # now: the traceback may keep whatever frame holds this
+            raise
         if item is END:
+            self._over = True
             raise StopAsyncIteration
-        return item
+        return cast("T", item)
 
-    async def sleep(self, seconds: float) -> None:
-        """A pause for a producer: the end of the stream ends it, and a cancel raises CANCELLED at once."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._ended.wait()
-        if self._state.phase is Phase.CANCELLED:
-            raise _cancelled()
+    def __del__(self) -> None:
+        self._leave()
 
-    def on_end(self, cleanup: Callable[[], None]) -> None:
-        """Run `cleanup` exactly once: when the stream completes, fails or is cancelled, or now if it has."""
-        if self._ended.is_set():
-            _run(cleanup)
-        else:
-            self._cleanups.append(cleanup)
-
-    def _call(self, call: Call, failure: StreamError | None = None) -> tuple[Effect, ...]:
-        """One step of the table, and what it means for everyone but the caller. Raises what it refuses."""
-        self._bury_cancelled_senders()
-        self._state, effects = self._step(self._state, call)
-        if Effect.KEEP_ERROR in effects:
-            self._failure = failure
-        for effect in effects:
-            self._obey(effect)
-            if (refusal := self._refusal(effect)) is not None:
-                raise refusal
-        return effects
-
-    def _refusal(self, effect: Effect) -> StreamError | None:
-        match effect:
-            case Effect.RAISE_CANCELLED:
-                return _cancelled()
-            case Effect.RAISE_UNAVAILABLE:
-                return StreamError(Code.UNAVAILABLE, "stream is closed")
-            case Effect.GIVE_ERROR:
-                return self._copy_of_failure()
-            case _:
-                return None
-
-    def _obey(self, effect: Effect) -> None:
-        match effect:
-            case Effect.RELEASE_SENDER:
-                parked = self._senders.popleft()
-                self._buffer.append(parked.item)
-                parked.told.set_result(None)
-            case Effect.CANCEL_SENDERS:
-                self._refuse_senders(_cancelled)
-            case Effect.FAIL_SENDERS:
-                self._refuse_senders(self._copy_of_failure)
-            case Effect.WAKE_RECEIVERS:
-                self._wake_receivers()
-            case Effect.DISCARD_BUFFER:
-                self._buffer.clear()
-            case Effect.CLEAN_UP:
-                self._clean_up()
-            case _:
-                pass  # the caller's own
-
-    async def _park(self, item: T) -> None:
-        parked = _Parked(item, asyncio.get_running_loop().create_future())
-        self._senders.append(parked)
-        try:
-            refusal = await parked.told
-        except asyncio.CancelledError:
-            if parked in self._senders:
-                self._senders.remove(parked)
-                self._call(Call.ABANDON_SEND)
-            raise
-        if refusal is not None:
-            raise refusal
-
-    async def _wait_for_news(self) -> None:
-        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._receivers.append(news)
-        try:
-            await news
-        except asyncio.CancelledError:
-            if news in self._receivers:
-                self._receivers.remove(news)
-                self._call(Call.ABANDON_RECEIVE)
-            raise
-
-    def _bury_cancelled_senders(self) -> None:
-        # A cancelled task learns of it a turn later. Until then its item must not be accepted in its name.
-        while self._senders and self._senders[0].told.cancelled():
-            self._senders.popleft()
-            self._state, effects = self._step(self._state, Call.ABANDON_SEND)
-            for effect in effects:
-                self._obey(effect)
-
-    def _refuse_senders(self, refusal: Callable[[], StreamError]) -> None:
-        while self._senders:
-            told = self._senders.popleft().told
-            if not told.done():
-                told.set_result(refusal())
-
-    def _wake_receivers(self) -> None:
-        for news in self._receivers:
-            if not news.done():
-                news.set_result(None)
-        self._receivers.clear()
-
-    def _clean_up(self) -> None:
-        self._ended.set()
-        for cleanup in self._cleanups:
-            _run(cleanup)
-        self._cleanups.clear()
-
-    def _copy_of_failure(self) -> StreamError:
-        # A fresh one each time: one exception raised in many tasks would collect all their tracebacks.
-        assert self._failure is not None, "the table gives an error only after KEEP_ERROR"
-        return StreamError(self._failure.code, self._failure.message)
-
-
-def _cancelled() -> StreamError:
-    return StreamError(Code.CANCELLED, "stream was cancelled")
-
-
-def _run(cleanup: Callable[[], None]) -> None:
-    try:
-        cleanup()
-    except Exception as raised:  # noqa: BLE001 -- one bad cleanup must not starve the others (seeds 2.6, invariant 8)
-        context = {"message": "a stream's cleanup raised", "exception": raised}
-        asyncio.get_running_loop().call_exception_handler(context)
+    def _leave(self) -> None:
+        if not self._over:
+            self._over = True
+            self._stream.cancel()

@@ -1,0 +1,29 @@
+"""A deadline that does not wait for its time.
+
+Never here: a second defect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from streamspec.reference_impl.seams import Seams
+from streamspec.reference_impl.stream import times
+from streamspec.reference_impl.stream.holder import Parts
+from streamspec.reference_impl.variant import Variant
+
+
+def _left_s(known: times.Times) -> float | None:
+    hurried_s = None if known.deadline_s is None else 0.8 * known.deadline_s
+    return times.left_s(replace(known, deadline_s=hurried_s))
+
+
+VARIANT = Variant(
+    name="deadline-early",
+    sentence="A stream ends when four fifths of its time are over.",
+    where="stream",
+    on=("inprocess",),
+    kills="DL-04",
+    because=("no TIMED_OUT before", "after its making"),
+    seams=Seams(parts=Parts(left=_left_s)),
+)

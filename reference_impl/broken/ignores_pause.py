@@ -1,0 +1,33 @@
+"""A pause that does nothing.
+
+Never here: a second defect.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streamspec.reference_impl.seams import Seams
+from streamspec.reference_impl.stream import table
+from streamspec.reference_impl.stream.holder import Parts
+from streamspec.reference_impl.stream.table import Call
+from streamspec.reference_impl.variant import Variant
+
+if TYPE_CHECKING:
+    from streamspec.reference_impl.stream.dialect import Dialect
+    from streamspec.reference_impl.stream.table import State, Step
+
+
+def _step(state: State, call: Call, dialect: Dialect) -> Step:
+    return (state, ()) if call is Call.PAUSE else table.step(state, call, dialect)
+
+
+VARIANT = Variant(
+    name="ignores-pause",
+    sentence="A paused stream delivers as before.",
+    where="stream",
+    on=("inprocess",),
+    kills="BP-13",
+    because=("no item is delivered while paused", "came back with producer:1"),
+    seams=Seams(parts=Parts(step=_step)),
+)

@@ -1,0 +1,37 @@
+"""A pause without a bound.
+
+Never here: a second defect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from streamspec.reference_impl.seams import Seams
+from streamspec.reference_impl.stream import table
+from streamspec.reference_impl.stream.holder import Parts
+from streamspec.reference_impl.stream.table import Call
+from streamspec.reference_impl.variant import Variant
+
+if TYPE_CHECKING:
+    from streamspec.reference_impl.stream.dialect import Dialect
+    from streamspec.reference_impl.stream.table import State, Step
+
+
+def _step(state: State, call: Call, dialect: Dialect) -> Step:
+    if call is not Call.SEND or not state.paused:
+        return table.step(state, call, dialect)
+    after, effects = table.step(replace(state, capacity=state.buffered + 1), call, dialect)
+    return replace(after, capacity=state.capacity), effects
+
+
+VARIANT = Variant(
+    name="swells-while-paused",
+    sentence="A paused stream accepts whatever is sent.",
+    where="stream",
+    on=("inprocess",),
+    kills="BP-13",
+    because=("at most 3 items accepted", "got 4 items accepted"),
+    seams=Seams(parts=Parts(step=_step)),
+)
