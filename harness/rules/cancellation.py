@@ -75,7 +75,7 @@ def _rows(n: int, *after: Event) -> tuple[Row, ...]:
     )
 
 
-_WATCHED: Final = (Expired("sibling_ms", 60), Expired("settle_ms", 100))
+_WATCHED: Final = (Expired("sibling_ms", 60), Expired("aftermath_ms", 100))
 _LIVES: Final = (item(2), *_WATCHED, item(3), *CLOSE)
 
 CN_21 = Rule(

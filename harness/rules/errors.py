@@ -9,6 +9,8 @@ from streamspec.harness.core import standing
 from streamspec.harness.core.event import Failed, Opened, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, ENDED, EOF, RESET, head, item, told, written
+from streamspec.harness.core.written_calls import begun, done, fail, played, refused, sends, take, takes
+from streamspec.harness.rules._endings import Story, each, named, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +53,7 @@ ER_01 = Rule(
 
 
 def items_before_the_error(h: History) -> Iterator[Finding]:
+    yield from each(_accepted_before_the_error)(h)
     due = h.declared("failing", "items_before")
     for session in h.sessions("failing"):
         if not isinstance(due, int) or not h.header.declared.get("profile.error_channel"):
@@ -72,13 +75,32 @@ def items_before_the_error(h: History) -> Iterator[Finding]:
             yield held(came[due - 1 : due], end)
 
 
+def _accepted_before_the_error(story: Story) -> Iterator[Finding]:
+    """On an object: what had been accepted when somebody called error."""
+    error = story.ended_by("error")
+    shown = next(iter(story.failures()), None)
+    if error is None or shown is None:
+        return
+    accepted = story.sent_before(error.called)
+    if missing := story.undelivered(accepted, shown):
+        expected = f"{len(accepted)} items, then the error"
+        got = f"{len(accepted) - len(missing)}, then the error; missing {named(missing)}"
+        yield broken(records(error, *missing[:3], shown), expected=expected, got=got)
+    elif pending := story.pending(error):
+        yield held(records(error, pending[-1], shown))
+    else:
+        yield unknown("nothing was waiting to be received when error was called", records(error))
+
+
+_FAILED: Final = (sends(0, 1, 3), done(3, "error", arg="NOT_FOUND"))
+
 ER_04 = Rule(
     id="ER-04",
     level=Level.MUST,
     sentence="A failure after k items delivers those k items, then the error.",
     source="seed 000; seed 002 'event: error'; gRPC PROTOCOL-HTTP2 Trailers",
     why="Items that were sent and then swallowed by an error are work done, billed and lost.",
-    needs=("terminal", "role:failing.items_before"),
+    needs=("wire|object", "terminal|feature:error", "role:failing.items_before|feature:error"),
     after=("SSE-01", "LC-07"),
     check=items_before_the_error,
     good=(
@@ -88,8 +110,21 @@ ER_04 = Rule(
         written(*told("failing", ASK, head(), item(0), RESET), declared=_TM | _THREE),
         # without an error channel nobody was promised an error after the items
         written(*told("failing", ASK, head(), item(0), EOF), declared=_THREE),
+        played(_FAILED, takes(4, 0, 1, 3), fail(7, "NOT_FOUND")),
+        # the failure may be written down before an item that another receive was given
+        played(
+            *(sends(0, 1, 1), begun(1, "receive", "slow"), done(2, "error", arg="NOT_FOUND"), fail(3, "NOT_FOUND")),
+            *take(1, 0, 1, by="slow")[1:],
+            kind="threads",
+        ),
+        # what comes after a cancel of ours
+        played(_FAILED, done(4, "cancel", "consumer"), fail(5, "NOT_FOUND")),
+        # a send that the error refused
+        played(begun(0, "send", arg="producer:1"), done(1, "error", "other", "NOT_FOUND"), refused(0, "NOT_FOUND")),
     ),
     bad=(
+        played(_FAILED, fail(4, "NOT_FOUND")),
+        played(_FAILED, take(4, 0, 1), fail(5, "NOT_FOUND"), take(6, 1, 2)),
         written(*told("failing", ASK, head(), item(0), Failed("INTERNAL"), ENDED, EOF), declared=_TM | _THREE),
         written(*told("failing", ASK, head(), item(0), EOF), declared=_TM | _THREE),
     ),

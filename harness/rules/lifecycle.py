@@ -23,7 +23,24 @@ from streamspec.harness.core.event import (
 )
 from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
+from streamspec.harness.core.script import OBJECT
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
+from streamspec.harness.core.written_calls import (
+    SETTLED,
+    back,
+    begun,
+    done,
+    end,
+    fail,
+    failed,
+    played,
+    refused,
+    send,
+    take,
+)
+from streamspec.harness.core.written_calls import told as account
+from streamspec.harness.rules import lifecycle_objects
+from streamspec.harness.rules._endings import each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +54,8 @@ _FAILED: Final = Failed("INTERNAL", "it failed")
 
 def one_terminal(h: History) -> Iterator[Finding]:
     """A stream without any terminal is LC-14's, not this rule's."""
-    for session in h.sessions():
+    yield from each(lifecycle_objects.one_terminal)(h)
+    for session in _on_a_wire(h):
         ends = standing.terminals(h, session)
         if len(ends) == 1:
             yield held(ends)
@@ -45,29 +63,46 @@ def one_terminal(h: History) -> Iterator[Finding]:
             yield broken(ends, expected="one terminal signal, complete or error", got=f"{len(ends)} of them")
 
 
+def _on_a_wire(h: History) -> Iterator[str]:
+    yield from (session.id for session in h.header.script.sessions if session.role != OBJECT)
+
+
+_ENDED: Final = (send(0, 1), done(1, "complete"), take(2, 0, 1), end(3))
+_ERRED: Final = (done(0, "error", arg="NOT_FOUND"), fail(1, "NOT_FOUND"))
+
 LC_01 = Rule(
     id="LC-01",
     level=Level.MUST,
     sentence="A stream shows at most one terminal signal, complete or error.",
     source="seed 000 'Completion' (never call both); Reactive Streams §1.7",
     why="A consumer acts on the first terminal; a second one contradicts it, or ends the next stream.",
-    needs=("wire", "terminal"),
+    needs=("wire|object", "terminal"),
     after=("SSE-01", "LC-14"),
     check=one_terminal,
     good=(
         written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
         written(*told("failing", *_OPEN, _FAILED, ENDED, EOF), declared=_TM),
+        played(_ENDED, end(4, first=False)),
+        played(_ERRED, fail(2, "NOT_FOUND", first=False)),
+        # asked again after the end, some streams refuse; and nothing that follows a cancel of ours counts
+        played(_ENDED, fail(4, "CLOSED")),
+        played(_ENDED, done(4, "cancel", "consumer"), fail(5, "NOT_FOUND")),
+        # where only one may receive at a time, the second one is refused, and the stream has not failed
+        played(begun(0, "receive", "other"), fail(1, "BUSY"), done(2, "complete"), end(3)),
     ),
     bad=(
         written(*told("finite", *_OPEN, Completed(), Completed(), ENDED, EOF), declared=_TM),
         written(*told("failing", *_OPEN, _FAILED, Completed(), ENDED, EOF), declared=_TM),
+        played(_ENDED, done(4, "error", arg="NOT_FOUND"), fail(5, "NOT_FOUND")),
+        played(_ERRED, end(2)),
     ),
 )
 
 
 def silent_after_terminal(h: History) -> Iterator[Finding]:
     """Only what was watched counts: a stream that we left at its terminal shows nothing."""
-    for session in h.sessions():
+    yield from each(lifecycle_objects.silent_after_terminal)(h)
+    for session in _on_a_wire(h):
         ends = standing.terminals(h, session)
         if not ends:
             continue
@@ -94,19 +129,27 @@ LC_02 = Rule(
     sentence="No item and no second terminal follows the terminal.",
     source="Reactive Streams §1.7",
     why="Consumers stop listening at the terminal: whatever follows is lost, or taken for another stream's.",
-    needs=("wire", "terminal"),
+    needs=("wire|object", "terminal"),
     after=("SSE-01", "LC-01", "LC-14"),
     check=silent_after_terminal,
     good=(
         written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
         # a server that keeps its connection open after the terminal says nothing wrong by that
         written(*told("finite", *_OPEN, Completed(), Expired("terminal_ms", 1000), *CLOSE), declared=_TM),
+        played(_ENDED, end(4, first=False), end(5, first=False)),
+        # a receive that had begun before may be answered, or write it down, later
+        played(send(0, 1), begun(1, "receive", "slow"), done(2, "complete"), end(3), take(1, 0, 1, by="slow")[1:]),
     ),
-    bad=(written(*told("finite", *_OPEN, Completed(), item(1), ENDED, EOF), declared=_TM),),
+    bad=(
+        written(*told("finite", *_OPEN, Completed(), item(1), ENDED, EOF), declared=_TM),
+        played(_ENDED, take(4, 1, 2)),
+        played(_ERRED, take(2, 0, 1)),
+    ),
 )
 
 
 def failure_is_visible(h: History) -> Iterator[Finding]:
+    yield from each(lifecycle_objects.handler_raised)(h)
     silent: list[tuple[Record, ...]] = []
     sessions = h.sessions("failing")
     for session in sessions:
@@ -193,13 +236,15 @@ def _names_an_error(h: History, session: str) -> Record | None:
     return last if last.event.kind == "error" or last.event.prefix.replace(" ", "").startswith('{"error"') else None
 
 
+_HANDLER: Final = (begun(0, "produce"), account(handler="began"), begun(1, "receive", "consumer"))
+
 LC_07 = Rule(
     id="LC-07",
     level=Level.MUST,
     sentence="A handler's exception ends the stream in bounded time as an error, never as completion.",
     source="seed 000 'Completion'; Reactive Streams §1.4; RFC 9112 §8",
     why="A failure that looks like a clean end makes half an answer look like a whole one: data is lost in silence.",
-    needs=("role:failing",),
+    needs=("wire|object", "role:failing|feature:produce"),
     after=("SSE-01",),
     check=failure_is_visible,
     good=(
@@ -218,8 +263,13 @@ LC_07 = Rule(
             *told("failing-2", *_OPEN, Expired("failing_ms", 5000), *CLOSE, start_ms=6000),
             *told("failing-3", *_OPEN, EOF, start_ms=12000),
         ),
+        played(_HANDLER, lifecycle_objects.RAISED, refused(1, "INTERNAL")),
+        # its send had been refused: the stream was over, and the handler only learnt of it
+        played(_HANDLER, failed(2, "send", "UNAVAILABLE", "handler", "handler:1"), lifecycle_objects.RAISED),
     ),
     bad=(
+        played(_HANDLER, lifecycle_objects.RAISED, back(1, "end")),
+        played(_HANDLER, lifecycle_objects.RAISED, SETTLED),
         written(*told("failing", *_OPEN, ENDED, EOF)),
         written(*told("failing", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
         written(

@@ -12,6 +12,23 @@ from streamspec.harness.core import standing
 from streamspec.harness.core.event import Completed, Elided, Failed, Item, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
+from streamspec.harness.core.written_calls import (
+    SETTLED,
+    back,
+    begun,
+    done,
+    end,
+    failed,
+    played,
+    refused,
+    send,
+    sends,
+    take,
+    takes,
+)
+from streamspec.harness.core.written_calls import item as received
+from streamspec.harness.rules import ordering_objects
+from streamspec.harness.rules._endings import each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +55,7 @@ def _first_seen(numbered: tuple[tuple[Record, int], ...]) -> Iterator[tuple[Reco
 
 
 def in_send_order(h: History) -> Iterator[Finding]:
+    yield from each(ordering_objects.in_send_order)(h)
     for session in h.sessions(*_COUNTING):
         arrivals = tuple(_first_seen(_numbered(h, session)))
         if len(arrivals) < 2:
@@ -59,18 +77,34 @@ OI_01 = Rule(
     sentence="Items arrive in the order in which they were sent.",
     source="seed 000; seed 002; gRPC core concepts 'message ordering'",
     why="Consumers apply items as they come: a swapped pair is a wrong state that nobody notices.",
-    needs=("wire", "seq"),
+    needs=("wire|object", "seq"),
     check=in_send_order,
     good=(
         written(*told("finite", ASK, head(), item(0, 1), item(1, 2), item(2, 3), ENDED, EOF)),
         # a repeat is OI-03's finding, a gap OI-02's: neither is disorder
         written(*told("endless", ASK, head(), item(0, 1), item(1, 2), item(2, 1), item(3, 5), *CLOSE)),
+        played(sends(0, 1, 3), takes(3, 0, 1, 3)),
+        # of two receives at once either may be written down first
+        played(
+            *(sends(0, 1, 2), begun(2, "receive", "slow"), take(3, 0, 2), take(2, 1, 1, by="slow")[1:]),
+            kind="threads",
+        ),
+        # given back by a receive that was dropped, when the next item was gone already
+        played(
+            *(begun(0, "receive", "gone"), begun(1, "receive", "consumer"), sends(2, 1, 2)),
+            *(take(1, 0, 2)[1:], refused(0, "", "CancelledError"), take(4, 1, 1)),
+        ),
     ),
-    bad=(written(*told("finite", ASK, head(), item(0, 1), item(1, 3), item(2, 2), ENDED, EOF)),),
+    bad=(
+        written(*told("finite", ASK, head(), item(0, 1), item(1, 3), item(2, 2), ENDED, EOF)),
+        played(sends(0, 1, 3), take(3, 0, 1), take(4, 1, 3), take(5, 2, 2)),
+        played(sends(0, 1, 2), take(2, 0, 2, by="one"), take(3, 1, 1, by="other")),
+    ),
 )
 
 
 def nothing_lost(h: History) -> Iterator[Finding]:
+    yield from each(ordering_objects.nothing_lost)(h)
     for session in h.sessions("finite"):
         due = h.declared("finite", "items")
         numbered = _numbered(h, session)
@@ -105,13 +139,15 @@ def _gaps(numbers: set[int], due: int) -> str:
 _LOST_BY_RESET: Final = told("finite", ASK, head(), item(0), RESET)
 _ELIDED: Final = told("finite", ASK, head(), item(0), Elided("Item", 2, 14), ENDED, EOF)
 
+_THREE: Final = (sends(0, 1, 3), done(3, "complete"))
+
 OI_02 = Rule(
     id="OI-02",
     level=Level.MUST,
     sentence="On completion the received count equals the sent count: nothing is lost.",
     source="seed 003 (counts of stream-end)",
     why="A dropped item in a stream that ends well is loss that no consumer can see.",
-    needs=("role:finite.items", "seq"),
+    needs=("wire|object", "role:finite.items|object", "seq"),
     after=("SSE-01", "LC-14", "SSE-24"),
     check=nothing_lost,
     good=(
@@ -121,15 +157,27 @@ OI_02 = Rule(
         # a reset may have destroyed delivered octets; an elided span was not seen
         written(*_LOST_BY_RESET, declared={"finite.items": 3}),
         written(*_ELIDED, declared={"finite.items": 3}),
+        played(_THREE, takes(4, 0, 1, 3), end(7)),
+        played(sends(0, 1, 3), takes(3, 0, 1, 3), begun(6, "receive", "consumer"), SETTLED),
+        # what a cancel discards, and what a dropped receive may have taken with it
+        played(sends(0, 1, 3), done(3, "cancel", "consumer"), failed(4, "receive", "CANCELLED", "consumer"), SETTLED),
+        played(begun(0, "receive", "gone"), send(1, 1), refused(0, "", "CancelledError"), done(2, "complete"), end(3)),
+        # dropped, a send may have been accepted or not
+        played(begun(0, "send", arg="producer:1"), refused(0, "", "CancelledError"), take(1, 0, 1)),
     ),
     bad=(
         written(*told("finite", ASK, head(), item(0, 1), item(1, 3), ENDED, EOF), declared={"finite.items": 3}),
         written(*told("finite", ASK, head(), item(0, 1), item(1, 2), ENDED, EOF), declared={"finite.items": 3}),
+        played(_THREE, take(4, 0, 1), take(5, 1, 3), end(6)),
+        played(sends(0, 1, 3), takes(3, 0, 1, 2), begun(5, "receive", "consumer"), SETTLED),
+        played(send(0, 1), begun(1, "receive", "consumer"), back(1, "producer:?"), received(0, 1, "producer?")),
+        played(failed(0, "send", "TIMED_OUT", arg="producer:1"), take(1, 0, 1)),
     ),
 )
 
 
 def no_repeats(h: History) -> Iterator[Finding]:
+    yield from each(ordering_objects.no_repeats)(h)
     for session in h.sessions(*_COUNTING):
         numbered = _numbered(h, session)
         if len(numbered) < 2:
@@ -151,8 +199,15 @@ OI_03 = Rule(
     sentence="No item arrives twice without a resume.",
     source="seed 000",
     why="A repeated item is counted, charged or shown twice.",
-    needs=("wire", "seq"),
+    needs=("wire|object", "seq"),
     check=no_repeats,
-    good=(written(*told("finite", ASK, head(), item(0), item(1), item(2), ENDED, EOF)),),
-    bad=(written(*told("finite", ASK, head(), item(0, 1), item(1, 2), item(2, 1), ENDED, EOF)),),
+    good=(
+        written(*told("finite", ASK, head(), item(0), item(1), item(2), ENDED, EOF)),
+        # two senders count for themselves
+        played(send(0, 1, "north"), send(1, 1, "south"), take(2, 0, 1, "north"), take(3, 1, 1, "south")),
+    ),
+    bad=(
+        written(*told("finite", ASK, head(), item(0, 1), item(1, 2), item(2, 1), ENDED, EOF)),
+        played(sends(0, 1, 2), takes(2, 0, 1, 2), take(4, 2, 2)),
+    ),
 )

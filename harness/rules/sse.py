@@ -56,8 +56,8 @@ def _grammar(h: History, codes: tuple[str, ...], expected: str) -> Iterator[Find
             yield broken(bad[:3], expected=expected, got=_got(bad[0]))
         elif unread := _deviations(h, session, *_UNREAD):
             yield unknown("a line or an event was longer than we read", unread[0])
-        elif first := h.first(Item, session):
-            yield held(first, standing.items(h, session)[-1])
+        elif seen := standing.items(h, session):
+            yield held(seen[0], seen[-1])
         else:
             yield unknown("no item came while we looked")
 
