@@ -10,7 +10,7 @@ from streamspec.harness.core.script import LOOK, Act, Ask, Await, Cancel, Read, 
 _ITEM: Final = Read(items=1, budget="item_ms")
 _ONE: Final = Read(items=1, budget="item_ms", needed=True)
 _WATCH: Final = Read(items=0, budget="sibling_ms")
-_SETTLE: Final = Read(items=0, budget="settle_ms")
+_SETTLE: Final = Read(items=0, budget="aftermath_ms")
 _NEXT: Final = Read(items=1, budget="look_ms")
 _SLOWEST: Final = Read(items=0, budget="finite_ms")  # some failures take their time: an upstream that does not answer
 _TO_ITS_FAILURE: Final = Read(items=0, budget="failing_ms", quiet=True)
