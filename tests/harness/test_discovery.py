@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from streamspec.harness.core.case import Scenario
-from streamspec.harness.core.errors import InternalError
+from streamspec.harness.core.errors import InternalError, UsageError
 from streamspec.harness.core.ports import Driver, Renderer, Transport
 from streamspec.harness.core.rule import Rule
-from streamspec.harness.discovery import constants
+from streamspec.harness.discovery import constants, object_factory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +62,31 @@ def test_private_files_and_plugins_in_lists_are_no_plugins(package: Path) -> Non
     (package / "_helper.py").write_text("raise RuntimeError('never imported')\n")
     (package / "a.py").write_text("from plugin_type import Plugin\nX = Plugin('a')\nALL = [Plugin('b')]\n")
     assert names() == ["a"]
+
+
+def test_a_factory_is_found_by_its_name_however_deep(package: Path) -> None:
+    (package / "a.py").write_text("class Streams:\n    class Deep:\n        make = dict\n")
+    assert object_factory("plugins_of_a_test.a:Streams.Deep.make") is dict
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("mine.make", "write package.module:factory"),
+        (":make", "write package.module:factory"),
+        ("mine:", "write package.module:factory"),
+        ("no_such_module_anywhere:make", "cannot be imported .ModuleNotFoundError"),
+        ("plugins_of_a_test.fails:make", "cannot be imported .ZeroDivisionError"),
+        ("asyncio:Queeu", "did you mean Queue"),
+        ("asyncio:Queue.nothing", "nothing"),
+        ("sys:maxsize", "a int cannot be called"),
+        ("..relative:make", "cannot be imported"),
+    ],
+)
+def test_a_factory_that_cannot_be_had_is_refused_with_the_reason(package: Path, word: str, why: str) -> None:
+    (package / "fails.py").write_text("1 / 0\n")
+    with pytest.raises(UsageError, match=why):
+        object_factory(word)
 
 
 def test_an_empty_folder_is_a_broken_installation(package: Path) -> None:

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from streamspec.harness.assembly import EMBEDDED_PROFILE, EMBEDDED_ROLES, all_drivers, all_rules, all_scenarios
+from streamspec.harness.assembly import (
+    EMBEDDED_PROFILE,
+    EMBEDDED_ROLES,
+    all_drivers,
+    all_rules,
+    all_scenarios,
+    concerns,
+)
 from streamspec.harness.config import profile_names, roles
 from streamspec.harness.core.case import ROLES, Scenario
+from streamspec.harness.core.objects import BINDING, FEATURES
 from streamspec.harness.core.ports import Request
-from streamspec.harness.core.script import LOOK, Ask, Await
+from streamspec.harness.core.script import LOOK, OBJECT, Ask, Await, Call, Pass, Settle
 from streamspec.reports.terminal import hint
 
 if TYPE_CHECKING:
@@ -39,10 +47,27 @@ NEEDS: Final = {
         "object",
     ),
     *("client", "proxy", "load"),
+    *("object:asyncio", "object:threads", "feature:json-items"),
+    *(f"feature:{name}" for name in FEATURES),
     *(f"role:{name}" for name in ROLES),
     *(f"role:{name}.{attribute}" for name, kind in ROLES.items() for attribute in kind.attributes),
 }
-OPEN_NEEDS: Final = re.compile(r"(told|feature):[a-z][a-z0-9_.-]*")
+OP_FEATURES: Final = {
+    **{name: name for name in ("complete", "error", "cancel", "pause", "iterate", "produce", "feed")},
+    "resume": "pause",
+    "listen": "listeners",
+    "drop": "abandon",
+    "schedule": "priority",
+    "take": "priority",
+}
+OPTION_FEATURES: Final = {
+    "capacity": "capacity",
+    "send_timeout_ms": "send-timeout",
+    "deadline_ms": "deadline",
+    "idle_ms": "idle",
+    "priority": "priority",
+}
+OPEN_NEEDS: Final = re.compile(r"told:[a-z][a-z0-9_.-]*")
 
 
 def test_every_id_is_a_family_and_a_number_and_unique() -> None:
@@ -67,13 +92,29 @@ def test_a_rule_says_what_why_and_from_where(rule: Rule) -> None:
 def test_the_needs_of_a_rule_are_of_the_closed_list(rule: Rule) -> None:
     assert rule.needs
     assert len(rule.needs) == len(set(rule.needs))
-    assert {need for need in rule.needs if need not in NEEDS and not OPEN_NEEDS.fullmatch(need)} == set()
+    assert {need for need in either(rule.needs) if need not in NEEDS and not OPEN_NEEDS.fullmatch(need)} == set()
+
+
+def either(needs: tuple[str, ...]) -> set[str]:
+    """Every need, the alternatives of `a|b` apart."""
+    return set(chain.from_iterable(need.split("|") for need in needs))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
+def test_the_needs_of_a_scenario_are_of_the_closed_list(scenario: Scenario) -> None:
+    assert {need for need in either(scenario.needs) if need not in NEEDS and not OPEN_NEEDS.fullmatch(need)} == set()
 
 
 @pytest.mark.parametrize("rule", RULES, ids=IDS)
 def test_every_need_has_a_hint_for_people(rule: Rule) -> None:
-    for need in rule.needs:
+    for need in either(rule.needs):
         assert need == "wire" or hint(need) != need
+
+
+@pytest.mark.parametrize("rule", RULES, ids=IDS)
+def test_every_rule_speaks_of_servers_or_of_objects(rule: Rule) -> None:
+    assert concerns(rule, in_process=True) or concerns(rule, in_process=False)
+    assert concerns(rule, in_process=True) is ("object" in either(rule.needs))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=IDS)
@@ -94,7 +135,7 @@ def test_no_rules_follow_from_each_other() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=IDS)
 def test_a_rule_speaks_of_bindings_that_exist(rule: Rule) -> None:
-    assert set(rule.on) <= {driver.name for driver in all_drivers()}
+    assert set(rule.on) <= {BINDING, *(driver.name for driver in all_drivers())}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=IDS)
@@ -105,7 +146,7 @@ def test_every_rule_is_promised_by_some_scenario(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=IDS)
 def test_every_role_that_a_rule_needs_is_opened_by_a_scenario_that_promises_it(rule: Rule) -> None:
     opened = set(chain.from_iterable(s.script.roles() for s in SCENARIOS if rule.id in s.promises))
-    needed = {need.removeprefix("role:").partition(".")[0] for need in rule.needs if need.startswith("role:")}
+    needed = {need.removeprefix("role:").partition(".")[0] for need in either(rule.needs) if need.startswith("role:")}
     assert needed <= opened
 
 
@@ -130,6 +171,8 @@ def test_a_script_opens_known_roles_and_waits_for_sessions_of_its_own(scenario: 
     assert len(sessions) == len(scenario.script.sessions)
     assert set(scenario.script.roles()) <= set(ROLES)
     for session in scenario.script.sessions:
+        if session.role == OBJECT:
+            continue
         assert session.id.startswith(session.role)
         assert not session.beside or session.beside in sessions
         assert sum(isinstance(act, Ask) for act in session.acts) == 1
@@ -143,6 +186,37 @@ def test_a_script_opens_known_roles_and_waits_for_sessions_of_its_own(scenario: 
 def test_a_scenario_with_sessions_at_once_needs_a_target_that_serves_them(scenario: Scenario) -> None:
     at_once = any(session.beside for session in scenario.script.sessions)
     assert ("concurrent" in scenario.needs) is at_once
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
+def test_a_script_plays_with_a_server_or_with_objects(scenario: Scenario) -> None:
+    with_objects = {session.role == OBJECT for session in scenario.script.sessions}
+    assert len(with_objects) == 1
+    assert ("object" in scenario.needs) is with_objects.pop()
+
+
+OBJECT_SCENARIOS: Final = tuple(s for s in SCENARIOS if "object" in s.needs)
+
+
+@pytest.mark.parametrize("scenario", OBJECT_SCENARIOS, ids=lambda s: s.id)
+def test_an_objects_script_waits_for_callers_of_its_own(scenario: Scenario) -> None:
+    for session in scenario.script.sessions:
+        callers = {act.by for act in session.acts if isinstance(act, Call)}
+        waited = chain.from_iterable(act.until for act in session.acts if isinstance(act, Settle))
+        assert set(waited) <= callers
+        assert all(isinstance(act, Call | Settle | Pass) for act in session.acts)
+
+
+@pytest.mark.parametrize("scenario", OBJECT_SCENARIOS, ids=lambda s: s.id)
+def test_an_objects_script_needs_what_it_uses(scenario: Scenario) -> None:
+    needed = set[str]()
+    for session in scenario.script.sessions:
+        options = dict(session.options)
+        needed |= {OPTION_FEATURES[name] for name in options}
+        needed |= {"rendezvous"} if options.get("capacity") == 0 else set()
+        ops = {act.op for act in session.acts if isinstance(act, Call)}
+        needed |= {OP_FEATURES[op] for op in ops if op in OP_FEATURES}
+    assert {f"feature:{name}" for name in needed} <= set(scenario.needs)
 
 
 def test_every_role_is_asked_by_some_scenario() -> None:

@@ -95,9 +95,12 @@ def test_no_function_is_longer_than_a_page(sources: Sources) -> None:
 
 # Found by their type (`harness.discovery`, `broken.variants`), or run by name: nobody has to import them.
 PLUGIN_FOLDERS = re.compile(
-    r"streamspec\.(harness\.(rules|drivers|transports|toxics)|scenarios\.\w+|reports|reference_impl\.broken)\.\w+"
+    r"streamspec\.(harness\.(rules|drivers|transports|toxics|adapters)|scenarios\.\w+|reports|reference_impl\.broken)\.\w+"
 )
-DOORS = {"streamspec.harness.cli", "streamspec.harness.pytest_plugin", "streamspec.reference_impl.__main__"}
+DOORS = {
+    *("streamspec.harness.cli", "streamspec.harness.pytest_plugin"),
+    *("streamspec.reference_impl.__main__", "streamspec.reference_impl.objects"),
+}
 
 
 def imported_by(source: Any) -> set[str]:

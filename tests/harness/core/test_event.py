@@ -15,6 +15,7 @@ from streamspec.harness.core.event import (
     Deviation,
     Event,
     Opened,
+    Told,
     event_from_json,
     event_to_json,
 )
@@ -23,6 +24,7 @@ ANY_TEXT = st.text(st.characters(codec=None))  # lone surrogates too: a JSON pay
 KINDS: dict[str, st.SearchStrategy[Event]] = {
     **{name: st.builds(kind, **{f.name: ... for f in fields(kind)}) for name, kind in EVENTS.items()},
     "Deviation": st.builds(Deviation, code=st.sampled_from(sorted(DEVIATIONS)), detail=ANY_TEXT),
+    "Told": st.builds(Told, values=st.dictionaries(st.text(), st.integers() | st.text())),
     "Opened": st.builds(Opened, reason=ANY_TEXT, headers=st.lists(st.tuples(ANY_TEXT, ANY_TEXT)).map(tuple)),
 }
 
@@ -42,6 +44,7 @@ def test_every_event_type_round_trips_through_json(name: str) -> None:
 def test_the_union_is_closed() -> None:
     assert list(EVENTS) == [
         *("Opened", "Refused", "Item", "Completed", "Failed", "Heartbeat", "Meta", "Deviation", "Ended", "Closed"),
+        *("Called", "Returned", "Raised", "Settled", "Told"),
         *("Did", "Expired", "Lagged", "Elided"),
     ]
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from streamspec.harness.core.event import (
     DEVIATIONS,
     EVENTS,
+    Called,
     Closed,
     Completed,
     Deviation,
@@ -26,7 +27,11 @@ from streamspec.harness.core.event import (
     Heartbeat,
     Item,
     Opened,
+    Raised,
     Refused,
+    Returned,
+    Settled,
+    Told,
 )
 from streamspec.harness.core.explain import (
     AROUND,
@@ -46,6 +51,7 @@ from streamspec.harness.core.ports import Request
 from streamspec.harness.core.rule import Finding, Level, Rule, broken
 from streamspec.harness.core.script import Script, Session
 from streamspec.harness.core.written import ASK, ENDED, EOF, head, item, told, written
+from streamspec.harness.core.written_calls import played, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -246,6 +252,15 @@ def test_a_long_line_says_that_it_goes_on() -> None:
         (Closed("reset", "ECONNRESET"), "the connection was reset (ECONNRESET)"),
         (ASK, "we did: ask"),
         (Completed(3), "Completed(offset=3)"),
+        (Called(4, "send", "producer", "producer:2"), "call 4: producer calls send(producer:2)"),
+        (Returned(4), "call 4 returned"),
+        (Returned(5, "end"), "call 5 returned end"),
+        (Raised(4, "CANCELLED", "StreamError", "gone"), "call 4 raised StreamError with code CANCELLED: gone"),
+        (Raised(4, "", "ValueError"), "call 4 raised ValueError"),
+        (Settled(), "nothing moves any more"),
+        (Settled(exact=False), "quiet"),
+        (Settled(exact=False, late=("producer", "consumer")), "quiet; due but late: producer, consumer"),
+        (Told(0, {"buffered_amount": 2, "state": "OPEN"}), "told: buffered_amount = 2, state = OPEN"),
     ],
 )
 def test_an_event_is_told_in_words(event: Event, words: str) -> None:
@@ -378,3 +393,11 @@ def test_a_pattern_for_markup_finds_ours_nowhere() -> None:
 def test_a_body_that_was_sent_has_its_place_in_the_curl_line() -> None:
     line = curl(Request("http://x/", "POST", (), b"[the body you sent]"))
     assert shlex.split(line)[-3:] == ["-d", "[the body you sent]", "http://x/"]
+
+
+def test_an_objects_failure_says_how_to_play_it_again() -> None:
+    history = played(send(0, 1), declared={"object": "mine.streams:make it"})
+    finding = broken(history.records[0], expected="a", got="b")
+    told = explain(RULE, Verdict(RULE.id, Outcome.FAIL, (finding,)), history, "case", "")
+    assert told.reproduce == ("streamspec run --object 'mine.streams:make it' --rule " + RULE.id,)
+    assert told.sent == ()

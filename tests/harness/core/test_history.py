@@ -22,6 +22,7 @@ from streamspec.harness.core.event import (
     Item,
     Opened,
     Record,
+    Told,
 )
 from streamspec.harness.core.history import (
     Header,
@@ -41,7 +42,9 @@ EVENT = st.one_of(
     *(
         st.builds(kind, **{f.name: CODE if kind is Deviation and f.name == "code" else ... for f in fields(kind)})
         for kind in EVENTS.values()
-    )
+        if kind is not Told  # its mapping comes back as a dict, whatever it was
+    ),
+    st.builds(Told, values=st.dictionaries(TEXT, st.integers() | TEXT)),
 )
 SCRIPT = st.builds(
     Script,

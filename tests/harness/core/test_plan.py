@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from streamspec.harness.core.case import Capabilities, Control, Declared, Role, Scenario
-from streamspec.harness.core.plan import Skip, plan
+from streamspec.harness.core.objects import ObjectTarget
+from streamspec.harness.core.plan import Skip, plan, unmet
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.profile import Clause, Profile
 from streamspec.harness.core.rule import Level, Rule
-from streamspec.harness.core.script import LOOK, Script, Session
+from streamspec.harness.core.script import LOOK, OBJECT, Script, Session
 
 LOOK_REQUEST = Request("http://127.0.0.1:1/")
 PLAIN = Profile("plain", "")
@@ -88,6 +89,36 @@ def test_a_skip_names_the_missing_need(rule: Rule, scenario: Scenario, missing: 
     made = plan([scenario], [rule], target_with(), 0)
     assert made.skips == (Skip("XX-01", missing),)
     assert made.cases == ()
+
+
+@pytest.mark.parametrize(
+    ("needs", "met", "missing"),
+    [
+        (("wire|object",), {"wire"}, ()),
+        (("wire|object",), {"object"}, ()),
+        (("wire|object", "seq"), {"seq"}, ("wire|object",)),
+        (("role:failing|feature:produce", "seq", "seq"), {"object"}, ("role:failing|feature:produce", "seq")),
+    ],
+)
+def test_a_need_may_be_met_in_either_way(needs: tuple[str, ...], met: set[str], missing: tuple[str, ...]) -> None:
+    assert unmet(needs, frozenset(met)) == missing
+
+
+OBJECT_TARGET = ObjectTarget("x:y", "asyncio", frozenset({"complete"}))
+
+
+def test_an_object_is_played_with_and_a_server_is_asked() -> None:
+    rules = [ruling("LC-01", "wire|object"), ruling("SSE-01", "wire"), ruling("BP-01", "object", "feature:capacity")]
+    scenarios = [
+        trying("x/look", "LC-01", "SSE-01"),
+        trying("x/play", "LC-01", "BP-01", roles=(OBJECT,), needs=("object",)),
+    ]
+    of_object = plan(scenarios, rules, OBJECT_TARGET, 0)
+    assert [case.id for case in of_object.cases] == ["x/play@inprocess"]
+    assert of_object.skips == (Skip("SSE-01", ("wire",)), Skip("BP-01", ("feature:capacity",)))
+    of_server = plan(scenarios, rules, target_with(), 0)
+    assert [case.id for case in of_server.cases] == ["x/look@sse"]
+    assert of_server.skips == (Skip("BP-01", ("object", "feature:capacity")),)
 
 
 def test_a_serial_target_has_no_concurrent_case() -> None:

@@ -14,16 +14,21 @@ from streamspec.harness.core.script import (
     LOOK,
     Ask,
     Await,
+    Call,
     Cancel,
+    Pass,
     Read,
     Script,
     Session,
+    Settle,
+    expanded,
     script_from_json,
     script_to_json,
 )
 
 ACT = st.one_of(*map(st.builds, ACTS.values()))
-SESSION = st.builds(Session, acts=st.lists(ACT, max_size=4).map(tuple))
+OPTIONS = st.dictionaries(st.text(), st.integers() | st.text(), max_size=3)
+SESSION = st.builds(Session, acts=st.lists(ACT, max_size=4).map(tuple), options=OPTIONS)
 
 
 @given(st.builds(Script, st.lists(SESSION, max_size=4).map(tuple)))
@@ -32,7 +37,15 @@ def test_a_script_round_trips_through_json(script: Script) -> None:
 
 
 def test_every_act_is_named() -> None:
-    assert tuple(ACTS.values()) == (Ask, Read, Cancel, Await)
+    assert tuple(ACTS.values()) == (Ask, Read, Cancel, Await, Call, Settle, Pass)
+
+
+def test_a_repeated_session_is_written_out_under_its_own_ids() -> None:
+    acts = (Call("send", "producer"), Settle())
+    script = expanded(Script((Session("race", "object", acts, times=3), Session("once", "object", ()))))
+    assert [session.id for session in script.sessions] == ["race", "race~2", "race~3", "once"]
+    assert all(session.times == 1 for session in script.sessions)
+    assert script.sessions[2].acts == acts
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESE
 
 RuleOn = Callable[[str, History], Verdict]
 WATCHED = Expired("sibling_ms", 60)
-SETTLED = Expired("settle_ms", 100)
+SETTLED = Expired("aftermath_ms", 100)
 SILENT = Expired("item_ms", 5000)
 LIVES = (item(1), WATCHED, SETTLED, item(2), *CLOSE)
 OPEN = (ASK, head(), item(0))

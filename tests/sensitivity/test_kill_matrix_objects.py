@@ -1,0 +1,83 @@
+"""The kill matrix in process: every rule about objects catches the broken stream that breaks it, in both shells, for
+the right reason; the four good shells, fast and table-driven, break none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streamspec.harness.assembly import Settings, all_rules, concerns, run_target
+from streamspec.harness.core.judge import Outcome
+from streamspec.harness.core.ports import Request
+from streamspec.harness.core.run import Line, Run, counts, lines
+from streamspec.reference_impl.broken import variants
+
+if TYPE_CHECKING:
+    from streamspec.reference_impl.variant import Variant
+
+ISLAND = "streamspec.reference_impl.objects"
+BROKEN = tuple(variant for variant in variants() if "inprocess" in variant.on)
+BAD = (Outcome.FAIL, Outcome.WARN)
+ALL_CASES = bool(os.environ.get("STREAMSPEC_ALL_CASES"))
+ABOUT_OBJECTS = tuple(rule for rule in all_rules() if concerns(rule, in_process=True))
+
+
+def judged(name: str, *rules: str) -> Run:
+    settings = Settings(look=Request(""), object=f"{ISLAND}:{name}", rules=rules)
+    return asyncio.run(run_target(settings, lambda *_: None))
+
+
+def outcomes(run: Run) -> dict[str, Line]:
+    return {line.rule.id: line for line in lines(run)}
+
+
+def failed_in(run: Run) -> set[str]:
+    """Every rule that failed in any case of the run, whether or not it was asked for."""
+    return {verdict.rule for result in run.results for verdict in result.verdicts if verdict.outcome in BAD}
+
+
+@pytest.mark.parametrize("shell", ["aio", "threads"])
+@pytest.mark.parametrize("variant", BROKEN, ids=lambda variant: variant.name)
+def test_a_broken_stream_is_killed_by_its_rule_for_its_reason(variant: Variant, shell: str) -> None:
+    """In the cases that promise the rule; with STREAMSPEC_ALL_CASES, in all of them."""
+    run = judged(f"{shell}.{variant.name.replace('-', '_')}", *(() if ALL_CASES else (variant.kills,)))
+    outcome = outcomes(run)
+    failed = failed_in(run)
+    assert variant.kills in failed, {rule: line.outcome.value for rule, line in outcome.items()}
+    assert failed <= {variant.kills, *variant.also}
+    assert counts(run)[Outcome.ERROR] == 0
+    findings = [f for _, verdict in outcome[variant.kills].told for f in verdict.findings]
+    assert all(f.evidence for f in findings)
+    told = " / ".join(f"expected {f.expected}, got {f.got}" for f in findings)
+    assert all(re.search(re.escape(words), told, re.IGNORECASE) for words in variant.because), told
+
+
+@pytest.mark.parametrize("name", ["AIO", "THREADS", "AIO_TABLED", "THREADS_TABLED"])
+def test_the_reference_passes_every_rule(name: str) -> None:
+    skipped = ONLY_AWAITED if name.startswith("THREADS") else set()
+    found = {rule: line.outcome for rule, line in outcomes(judged(name)).items()}
+    assert found == {rule.id: Outcome.SKIP if rule.id in skipped else Outcome.PASS for rule in ABOUT_OBJECTS}
+
+
+ONLY_AWAITED: set[str] = set()  # rules that need a task that can be cancelled
+
+
+@pytest.mark.parametrize("name", ["asyncio:Queue", "queue:Queue", "anyio:create_memory_object_stream"])
+def test_somebody_elses_queue_keeps_what_it_claims(name: str) -> None:
+    settings = Settings(look=Request(""), object=name)
+    found = lines(asyncio.run(run_target(settings, lambda *_: None)))
+    assert [line.rule.id for line in found if line.outcome in {*BAD, Outcome.ERROR, Outcome.INCONCLUSIVE}] == []
+    assert sum(line.outcome is Outcome.PASS for line in found) >= 5
+
+
+def test_every_rule_about_objects_is_killed_in_process() -> None:
+    assert {rule.id for rule in ABOUT_OBJECTS} - {variant.kills for variant in BROKEN} == set()
+
+
+def test_a_broken_stream_says_where_it_is_broken() -> None:
+    assert [v.name for v in BROKEN if v.where != "stream"] == []

@@ -1,0 +1,482 @@
+"""The stream of docs/stream.md once more, in plain lists and words: every state that a stream may be in.
+
+A `Model` is one state and its steps, each of them whole: a call begins, one that was answered runs on, a time is up.
+Never here: the table, the holder, a shell, an exception, a clock, or in which order things happen.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from streamspec.reference_impl.stream.dialect import Dialect
+
+Outcome = Any  # a word, or a tuple that begins with one
+
+ENDED: Final = frozenset({"COMPLETED", "ERRORED", "CANCELLED", "EXPIRED"})
+GIVEN_UP: Final = frozenset({"CANCELLED", "EXPIRED"})
+CODES: Final = frozenset({
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "TIMED_OUT", "NOT_FOUND", "ALREADY_EXISTS", "UNAUTHENTICATED",
+    "UNAUTHORIZED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE",
+})  # fmt: skip
+UNSAID: Final = "(not in the page)"  # stands for every message that the page does not give
+NO_REASON: Final = "stream was cancelled"
+NOT_FOR_STRANGERS: Final = "the handler failed"
+
+
+class Call(NamedTuple):
+    """One call of one caller. `name` is its number, and `what` is all that it brings beside items and a time."""
+
+    name: int
+    word: str
+    items: tuple[int, ...] = ()
+    seconds: float | None = None
+    what: Any = None
+
+
+class Failure(NamedTuple):
+    """An exception as far as a stream may look: its `code` and `message`, if it has such attributes, and its text."""
+
+    code: str | None
+    message: str | None
+    text: str
+
+
+class Running(NamedTuple):
+    """A call that is not over: how many items it has sent, what it got, whether its task was cancelled."""
+
+    call: Call
+    sent: int = 0
+    got: tuple[int, ...] = ()
+    left: bool = False
+    due_s: float | None = None
+
+
+class Heard(NamedTuple):
+    """A listener that ran at the end, the phase it saw, and the calls that may not have run on before it."""
+
+    name: int
+    phase: str
+    asleep: frozenset[int]
+
+
+def raised(code: str, message: str = UNSAID) -> Outcome:
+    return ("raised", code, message)
+
+
+@dataclass(slots=True)
+class Model:
+    """One state. Calls are named where they are parked; everything else of them is in `open`."""
+
+    capacity: int
+    dialect: Dialect
+    send_timeout_s: float | None = None
+    deadline_s: float | None = None
+    idle_s: float | None = None
+    tries_wake: bool = False  # whether a send that may not wait, and finds nobody, is an item to a watcher all the same
+    now_s: float = 0.0
+    accepted_s: float = 0.0
+    phase: str = "OPEN"
+    paused: bool = False
+    buffer: list[tuple[int, int]] = field(default_factory=list)  # each item behind its place among all accepted
+    accepted: int = 0
+    senders: list[int] = field(default_factory=list)
+    receivers: list[int] = field(default_factory=list)
+    sleepers: list[int] = field(default_factory=list)
+    issued: list[Call] = field(default_factory=list)  # not begun yet, in no order
+    going: list[int] = field(default_factory=list)  # between two of its items
+    told: dict[int, Outcome] = field(default_factory=dict)  # answered, and not run on yet
+    open: dict[int, Running] = field(default_factory=dict)
+    over: dict[int, Outcome] = field(default_factory=dict)
+    leaving: int = 0  # iterations that were left, and have not cancelled yet
+    listeners: list[Call] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
+    watchers: list[Call] = field(default_factory=list)
+    woke: list[int] = field(default_factory=list)
+    complaints: int = 0
+    failure: Outcome = None
+    reason: str = ""
+    end_told: bool = False
+    fresh: set[int] = field(default_factory=set)  # answered in the step that is under way
+
+    def copy(self) -> Model:
+        other = copy(self)
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, list | dict | set):
+                setattr(other, name, value.copy())
+        return other
+
+    def key(self) -> tuple[object, ...]:
+        values = (getattr(self, name) for name in self.__slots__ if name not in {"dialect", "fresh"})
+        return tuple(
+            tuple(value) if isinstance(value, list) else frozenset(value.items()) if isinstance(value, dict) else value
+            for value in values
+        )
+
+    # What there is.
+
+    @property
+    def has_items(self) -> bool:
+        return bool(self.buffer or self.senders)
+
+    @property
+    def ready(self) -> bool:
+        return not self.paused if self.has_items else self.phase != "OPEN"
+
+    @property
+    def remaining_s(self) -> float | None:
+        return None if self.deadline_s is None else max(0.0, self.deadline_s - self.now_s)
+
+    def due(self) -> list[tuple[float, int | None]]:
+        """When the time of which call is up, or (None) that of the stream."""
+        waiting = ((self.open[name].due_s, name) for name in (*self.senders, *self.sleepers))
+        times: list[tuple[float, int | None]] = [(due_s, name) for due_s, name in waiting if due_s is not None]
+        if self.phase not in ENDED:
+            times += [(self.deadline_s, None)] if self.deadline_s is not None else []
+            times += [(self.accepted_s + self.idle_s, None)] if self.idle_s is not None else []
+        return times
+
+    def timers(self) -> int:
+        """A stream waits for the nearer of its two times, so both have one timer."""
+        due = [name for _, name in self.due()]
+        return len(due) - max(0, due.count(None) - 1)
+
+    def runs_on_plainly(self, name: int) -> bool:
+        """Whether it changes nothing but itself when it runs on."""
+        told, running = self.told[name], self.open[name]
+        if running.left:
+            return told[0] != "given" and running.call.word != "iterate"
+        match running.call.word:
+            case "sleep":
+                return self.phase in ENDED
+            case "send_batch":
+                return told != "sent" or running.sent + 1 == len(running.call.items)
+            case word:
+                return word in {"send", "receive"} or told[0] != "given"
+
+    # Steps.
+
+    def begin(self, call: Call) -> None:
+        self.fresh.clear()
+        match call.word:
+            case "send" | "send_batch" | "receive" | "receive_batch" | "iterate":
+                self.open[call.name] = Running(call)
+                self._next(call.name)
+            case "sleep":
+                self.open[call.name] = Running(call)
+                self._sleep(call)
+            case _:
+                self.over[call.name] = self._at_once(call)
+
+    def go_on(self, name: int) -> None:
+        """A call that was answered runs on, or one that did not have to wait does the next of its items."""
+        self.fresh.clear()
+        if name in self.going:
+            self.going.remove(name)
+            if self.open[name].call.word == "receive_batch":
+                self._take_the_rest(name)
+            else:
+                self._next(name)
+            return
+        told, running = self.told.pop(name), self.open[name]
+        match running.call.word, told:
+            case _ if running.left:
+                self._leave(name, told)
+            case "sleep", _:
+                self._over(name, self._cancelled() if self.phase in GIVEN_UP else "slept")
+            case (("send" | "send_batch"), "sent"):
+                self._sent(name)
+            case (("send" | "send_batch"), _):
+                self._over(name, told)
+            case _, ("given", held):
+                self._got(name, held)
+            case _:
+                self._at_the_end(name, told)
+
+    def leave(self, name: int) -> None:
+        """Its task is cancelled: from now on nothing happens in its name, but it has not run on yet."""
+        self.fresh.clear()
+        if name not in self.open:
+            return
+        self.open[name] = self.open[name]._replace(left=True)
+        for parked in (self.senders, self.receivers, self.sleepers):
+            if name in parked:
+                parked.remove(name)
+                self._tell(name, "gone")
+        self._settle()
+
+    def leave_an_iteration(self) -> None:
+        self.fresh.clear()
+        self.leaving -= 1
+        self._cancel("")
+
+    def time_is_up(self, name: int | None) -> None:
+        self.fresh.clear()
+        if name is None:
+            if self.phase not in ENDED:
+                self.buffer.clear()
+                self._end("EXPIRED")
+        elif name in self.senders:
+            self.senders.remove(name)
+            self._tell(name, raised("TIMED_OUT"))
+        elif name in self.sleepers:
+            self.sleepers.remove(name)
+            self._tell(name, "slept")
+        self._settle()
+
+    # Sending and receiving.
+
+    def _next(self, name: int) -> None:
+        if self.open[name].call.word in {"send", "send_batch"}:
+            self._send(name)
+        else:
+            self._receive(name)
+
+    def _send(self, name: int) -> None:
+        call, sent = self.open[name][:2]
+        if sent == len(call.items):
+            self._over(name, "sent")
+            return
+        timeout_s = self.send_timeout_s if call.seconds is None else call.seconds
+        if self.phase != "OPEN":
+            self._over(name, self._refusal_of_send())
+        elif len(self.buffer) < self.capacity or (self.receivers and not self.paused):
+            self._accept(call.items[sent])
+            self._sent(name)
+        elif timeout_s is not None and timeout_s <= 0:
+            self._over(name, raised("TIMED_OUT"))
+            if self.tries_wake and not self.paused:
+                self._wake()
+        else:
+            due_s = None if timeout_s is None else self.now_s + timeout_s
+            self.open[name] = self.open[name]._replace(due_s=due_s)
+            self.senders.append(name)
+        self._settle()
+
+    def _sent(self, name: int) -> None:
+        running = self.open[name] = self.open[name]._replace(sent=self.open[name].sent + 1)
+        if running.sent == len(running.call.items):
+            self._over(name, "sent")
+        else:
+            self.going.append(name)
+
+    def _accept(self, item: int) -> None:
+        self.accepted += 1
+        self.accepted_s = self.now_s
+        self.buffer.append((self.accepted, item))
+
+    def _release(self) -> None:
+        name = self.senders.pop(0)
+        self._accept(self.open[name].call.items[self.open[name].sent])
+        self._tell(name, "sent")
+
+    def _receive(self, name: int) -> None:
+        if not self.ready:
+            self.receivers.append(name)
+        elif self.has_items:
+            self._got(name, self._take())
+            self._settle()
+        else:
+            self._at_the_end(name, self._ending())
+
+    def _take(self) -> tuple[int, int]:
+        if not self.buffer:
+            self._release()
+        return self.buffer.pop(0)
+
+    def _got(self, name: int, held: tuple[int, int]) -> None:
+        got = (*self.open[name].got, held[1])
+        call = self.open[name].call
+        self.open[name] = self.open[name]._replace(got=got)
+        if call.word == "receive":
+            self._over(name, ("item", held[1]))
+        elif call.word == "iterate" and len(got) == call.what[0]:
+            self._over(name, ("iterated", got, "left"))
+            self.leaving += 1
+        else:
+            self.going.append(name)
+
+    def _take_the_rest(self, name: int) -> None:
+        got = list(self.open[name].got)
+        while self.has_items and not self.paused:
+            got.append(self._take()[1])
+            self._settle()
+        self._over(name, ("items", tuple(got)))
+
+    def _at_the_end(self, name: int, ending: Outcome) -> None:
+        call, _, got, _, _ = self.open[name]
+        if call.word == "iterate":
+            self._over(name, ("iterated", got, ending))
+        else:
+            self._over(name, ("items", ()) if call.word == "receive_batch" and ending == "END" else ending)
+
+    def _sleep(self, call: Call) -> None:
+        if self.phase in ENDED:
+            self._over(call.name, self._cancelled() if self.phase in GIVEN_UP else "slept")
+            return
+        assert call.seconds is not None
+        if call.seconds <= 0:
+            self._tell(call.name, "slept")
+            return
+        self.open[call.name] = Running(call, due_s=self.now_s + call.seconds)
+        self.sleepers.append(call.name)
+
+    def _leave(self, name: int, told: Outcome) -> None:
+        word = self.open[name].call.word
+        self._over(name, "left")
+        if told[0] == "given":
+            lost = self.phase == "ERRORED" and self.dialect.buffered_after_error == "discard"
+            if self.phase not in GIVEN_UP and not lost:
+                self.buffer = sorted([*self.buffer, told[1]])
+            self._settle()
+        if word == "iterate":
+            self._cancel("")
+
+    # What never waits.
+
+    def _at_once(self, call: Call) -> Outcome:
+        match call.word:
+            case "poll":
+                return self._poll()
+            case "complete":
+                return self._complete()
+            case "error":
+                return self._error(call.what)
+            case "cancel":
+                return self._cancel(call.what)
+            case "leave":
+                self.leave(call.what)
+            case "pause" | "resume":
+                self.paused = call.word == "pause"
+                self._settle()
+            case "on_end" if self.phase in ENDED:
+                self.late.append(call.name)
+                self.complaints += call.what
+            case "on_end":
+                self.listeners.append(call)
+            case _:
+                assert call.word == "on_ready", call
+                self.watchers.append(call)
+                self._settle()
+        return "done"
+
+    def _poll(self) -> Outcome:
+        if not self.ready:
+            return "EMPTY"
+        if not self.has_items:
+            return self._ending()
+        item = self._take()[1]
+        self._settle()
+        return ("item", item)
+
+    def _complete(self) -> Outcome:
+        if self.phase in GIVEN_UP:
+            return self._cancelled() if self.dialect.end_after_cancel == "refuse" else "done"
+        if self.phase != "OPEN":
+            return raised("UNAVAILABLE") if self.dialect.complete_twice == "refuse" else "done"
+        self.phase = "DRAINING"
+        self._settle()
+        return "done"
+
+    def _error(self, failure: Failure) -> Outcome:
+        if self.phase in GIVEN_UP:
+            return self._cancelled() if self.dialect.end_after_cancel == "refuse" else "done"
+        overrides = self.phase == "DRAINING" and self.dialect.error_after_complete == "override"
+        if self.phase != "OPEN" and not overrides:
+            return raised("UNAVAILABLE") if self.dialect.error_after_complete == "refuse" else "done"
+        if failure.code in CODES:
+            message = failure.text if failure.message is None else failure.message
+            self.failure = raised("UNKNOWN" if failure.code == "OK" else failure.code, message)
+        else:
+            self.failure = raised("INTERNAL", NOT_FOR_STRANGERS)
+        if self.dialect.buffered_after_error == "discard":
+            self.buffer.clear()
+        self._end("ERRORED")
+        self._settle()
+        return "done"
+
+    def _cancel(self, reason: str) -> Outcome:
+        self.buffer.clear()
+        if self.phase in ENDED:
+            self._settle()
+            return ("said", self.dialect.cancel_twice)
+        self.reason = reason
+        self._end("CANCELLED")
+        self._settle()
+        return ("said", True)
+
+    # What follows.
+
+    def _settle(self) -> None:
+        while self._moves():
+            pass
+        if self.phase == "DRAINING" and not self.has_items:
+            self._end("COMPLETED")
+        if self.phase in ENDED and not self.buffer and self.receivers:
+            ending = self._ending()
+            while self.receivers:
+                self._tell(self.receivers.pop(0), ending)
+        if self.ready:
+            self._wake()
+
+    def _wake(self) -> None:
+        self.woke += [call.name for call in self.watchers]
+        self.complaints += sum(call.what for call in self.watchers)
+        self.watchers.clear()
+
+    def _moves(self) -> bool:
+        """One item moves: to who waits for it, else to where there is room for it."""
+        wanted = self.receivers and not self.paused
+        if wanted and self.has_items:
+            held = self._take()
+            self._tell(self.receivers.pop(0), ("given", held))
+            return True
+        if self.senders and len(self.buffer) < self.capacity:
+            self._release()
+            return True
+        return False
+
+    def _end(self, phase: str) -> None:
+        self.phase = phase
+        asleep = frozenset({*self.fresh, *self.senders, *self.receivers, *self.sleepers})
+        self.heard += [Heard(call.name, phase, asleep) for call in self.listeners]
+        self.complaints += sum(call.what for call in self.listeners)
+        self.listeners.clear()
+        while self.senders:
+            self._tell(self.senders.pop(0), self.failure if phase == "ERRORED" else self._cancelled())
+        while self.sleepers:
+            self._tell(self.sleepers.pop(0), "slept")
+
+    def _tell(self, name: int, outcome: Outcome) -> None:
+        self.told[name] = outcome
+        self.fresh.add(name)
+
+    def _over(self, name: int, outcome: Outcome) -> None:
+        self.over[name] = outcome
+        del self.open[name]
+
+    def _ending(self) -> Outcome:
+        match self.phase:
+            case "ERRORED":
+                return self.failure
+            case "CANCELLED":
+                return self._cancelled()
+            case "EXPIRED":
+                return raised("TIMED_OUT")
+            case _ if self.end_told:
+                return raised("UNAVAILABLE")
+            case _:
+                self.end_told = self.dialect.receive_after_end == "refuse"
+                return "END"
+
+    def _refusal_of_send(self) -> Outcome:
+        if self.phase in GIVEN_UP:
+            return raised("UNAVAILABLE") if self.dialect.send_after_cancel == "UNAVAILABLE" else self._cancelled()
+        return raised("INTERNAL" if self.dialect.send_after_end == "INTERNAL" else "UNAVAILABLE")
+
+    def _cancelled(self) -> Outcome:
+        return raised("CANCELLED", (self.reason or NO_REASON) if self.phase == "CANCELLED" else UNSAID)
