@@ -66,6 +66,11 @@ def objects(h: History) -> tuple[str, ...]:
 
 def spans(h: History, session: str, *ops: str) -> tuple[Span, ...]:
     """The session's calls of these operations (all without any), in the order in which they began."""
+    found = h.kept(("spans", session), lambda: _spans(h, session))
+    return tuple(span for span in found if span.op in ops) if ops else found
+
+
+def _spans(h: History, session: str) -> tuple[Span, ...]:
     ends: dict[int, Record] = {}
     for record in h.of((Returned, Raised), session):
         if isinstance(record.event, (Returned, Raised)):
@@ -73,7 +78,7 @@ def spans(h: History, session: str, *ops: str) -> tuple[Span, ...]:
     return tuple(
         Span(record, ends.get(record.event.call), record.event.op, record.event.by, record.event.arg)
         for record in h.of(Called, session)
-        if isinstance(record.event, Called) and (not ops or record.event.op in ops)
+        if isinstance(record.event, Called)
     )
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping  # noqa: TC003 -- typed.build reads our hints at run time
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import Event, Record, event_from_json, event_to_json
@@ -19,9 +19,10 @@ from streamspec.harness.core.script import Script, Session, script_from_json, sc
 from streamspec.harness.core.typed import build
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
 VERSION: Final = 1
+T = TypeVar("T")
 Kinds = type[Event] | tuple[type[Event], ...]
 
 
@@ -46,20 +47,33 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A header and its records, in the order in which they were seen. Records are looked up by session: a history of
-    a thousand trials is asked about each of them."""
+    """A header and its records, in the order in which they were seen. Sealed; answers to costly questions are kept,
+    since fifty checks ask them of each of a thousand trials."""
 
     header: Header
     records: tuple[Record, ...]
-    _by_session: Mapping[str, list[Record]] = field(init=False, repr=False, compare=False)
-    _sessions: Mapping[str, Session] = field(init=False, repr=False, compare=False)
+    _kept: dict[Hashable, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
-    def __post_init__(self) -> None:
-        by_session: dict[str, list[Record]] = {}
+    def kept(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """The answer to a question that depends on nothing but this history, asked once."""
+        if question not in self._kept:
+            self._kept[question] = answer()
+        found: T = self._kept[question]
+        return found
+
+    def records_of(self, session: str) -> tuple[Record, ...]:
+        """The records of one session."""
+        return self.kept("by session", self._by_session).get(session, ())
+
+    def _by_session(self) -> dict[str, tuple[Record, ...]]:
+        found: dict[str, list[Record]] = {}
         for record in self.records:
-            by_session.setdefault(record.session, []).append(record)
-        object.__setattr__(self, "_by_session", by_session)
-        object.__setattr__(self, "_sessions", {s.id: s for s in reversed(self.header.script.sessions)})
+            found.setdefault(record.session, []).append(record)
+        return {session: tuple(records) for session, records in found.items()}
+
+    def _session(self, name: str) -> Session | None:
+        sessions = self.kept("sessions", lambda: {s.id: s for s in reversed(self.header.script.sessions)})
+        return sessions.get(name)
 
     def sessions(self, *roles: str) -> tuple[str, ...]:
         """Session ids in script order, of the named roles or of all."""
@@ -67,20 +81,20 @@ class History:
 
     def role(self, session: str) -> str:
         """The role whose endpoint this session opened; empty for an unknown session."""
-        found = self._sessions.get(session)
+        found = self._session(session)
         return found.role if found else ""
 
     def of(self, kinds: Kinds, session: str | None = None) -> tuple[Record, ...]:
         """Records whose event is of these types, of one session or of all."""
-        records = self.records if session is None else self._by_session.get(session, ())
+        records = self.records if session is None else self.records_of(session)
         return tuple(r for r in records if isinstance(r.event, kinds))
 
     def first(self, kinds: Kinds, session: str) -> Record | None:
-        return next((r for r in self._by_session.get(session, ()) if isinstance(r.event, kinds)), None)
+        return next((r for r in self.records_of(session) if isinstance(r.event, kinds)), None)
 
     def options(self, session: str) -> Mapping[str, int | str]:
         """With what this session's object was made."""
-        found = self._sessions.get(session)
+        found = self._session(session)
         return found.options if found else MappingProxyType({})
 
     def declared(self, role: str, attribute: str) -> str | int | bool | None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Records = Callable[[Callable[[], int]], Recorder]
 
 DIRECTOR: Final = "script"  # who drops calls, in the records
+CANCELS_MAX: Final = 5  # tries to end a caller in virtual time
 FREE_S: Final = 0.05  # for a thread to end once its stream was cancelled
 RELEASES_MAX: Final = 50  # tries to free the callers of an object that cannot be cancelled
 
@@ -101,9 +102,13 @@ class _Tasks:
             with contextlib.suppress(Exception):
                 if inspect.isawaitable(left := cancel()):
                     await left
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for _ in range(CANCELS_MAX):
+            left = [task for task in self._tasks.values() if not task.done()]
+            if not left:
+                return
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=self._poll_s)  # once is not enough for one that swallows it
 
     def _tell(self, act: Call) -> None:
         if act.by not in self._told:
@@ -114,7 +119,7 @@ class _Tasks:
     async def _call(self, by: str) -> None:
         """One caller: its acts, one after another."""
         chance = random.Random(f"{self._seed}/{self._session.id}/{by}")  # noqa: S311 -- reproducible, not secret
-        while True:
+        while not self._play.over:
             act = await self._told[by].get()
             for _ in range(chance.randint(0, act.jitter)):
                 await asyncio.sleep(0)
@@ -174,6 +179,7 @@ class _Caller:
         self.told: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self.due = 0
         self.done = 0
+        self.late_at = -1  # how many acts it had done when it was late
         self.problem: BaseException | None = None
         self._perform = perform
         self._moved = moved
@@ -239,13 +245,16 @@ class _Threads:
 
     def _settle(self, until: tuple[str, ...]) -> None:
         """First those who are due to get through; then quiet."""
-        due = [caller for name, caller in self._callers.items() if name in until]
+        named = {name: caller for name, caller in self._callers.items() if name in until}
+        due = [caller for caller in named.values() if caller.late_at != caller.done]
         moves_ms = self._budgets["moves_ms"]
         with self._moved:
             through = self._moved.wait_for(lambda: all(caller.idle for caller in due), timeout=moves_ms / 1e3)
-        late = () if through else tuple(name for name in until if not self._callers[name].idle)
-        if late:
+        late = tuple(name for name, caller in named.items() if not caller.idle)
+        if not through:
             self._play.note(Expired("moves_ms", moves_ms))
+        for name in late:
+            self._callers[name].late_at = self._callers[name].done  # had its time for this act: not once more
         self._quiet()
         for caller in self._callers.values():
             if caller.problem:
