@@ -33,7 +33,7 @@ from streamspec.reference_impl.stream.table import ENDED, GIVEN_UP, Phase
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
 
-__all__ = ["EMPTY", "END", "Empty", "End", "Stream"]
+__all__ = ("EMPTY", "END", "Empty", "End", "Stream")
 
 T = TypeVar("T")
 

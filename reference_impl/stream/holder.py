@@ -274,7 +274,8 @@ class Holder(Generic[T]):
 
     def _bury_the_gone(self) -> None:
         for ticket in [*self._senders, *self._receivers]:
-            if ticket.signal is not None and ticket.signal.gone():
+            # Burying one may end the stream, which tells all others and unparks them.
+            if ticket.parked and ticket.signal is not None and ticket.signal.gone():
                 self._withdraw(ticket)
 
     def _withdraw(self, ticket: Ticket[T]) -> None:

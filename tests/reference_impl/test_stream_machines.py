@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from stream_callers import OURS, InLoop, InThreads
 from stream_model import Call, Failure, Model
-from stream_possible import Possible
+from stream_possible import Lost, Possible
 
 from streamspec.reference_impl.stream import aio, tabled, threads
 from streamspec.reference_impl.stream import dialect as dialects
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 EXAMPLES: Final = int(os.environ.get("STREAMSPEC_EXAMPLES", "60"))
 STEPS: Final = 30
 SENDERS, RECEIVERS, OTHERS = ("s0", "s1", "s2", "s3"), ("r0", "r1", "r2"), ("o0", "o1", "o2")
-TOGETHER_MAX: Final = 3
 
 CAPACITIES = (0, 1, 2, 16, 0, 1)
 PRESETS = ("DEFAULT", "OPENSEARCH_EARLY", "RAFFEL", "GRPC_AIO")
@@ -65,7 +64,8 @@ LOOP_SLEEPS, REAL_SLEEPS = (0.0, 0.5, 4.0, 100.0), (0.0, 3600.0)
 
 LONG = frozenset({"send_batch", "receive_batch", "iterate"})
 ENDLESS: Final = 99
-HOW = st.sampled_from(("look", "blind", "blind", "join"))
+FEW: Final = 4  # items that a thread may send while others race it
+HOW = st.sampled_from(("look", "blind", "blind", "join", "join"))
 WHO = st.integers(0, 3)
 
 
@@ -81,11 +81,12 @@ class Tally:
     states: set[object] = field(default_factory=set)
     parked: Counter[int] = field(default_factory=Counter)
     undecided: int = 0
+    lost: int = 0
 
     def __str__(self) -> str:
         return (
             f"{self.steps} steps, {self.together} of them of several calls, {len(self.states)} states, "
-            f"{self.undecided} times more than one state was possible\n  {self.calls.total()} calls: {dict(self.calls)}\n"
+            f"{self.undecided} times more than one state was possible, {self.lost} histories lost\n  {self.calls.total()} calls: {dict(self.calls)}\n"
             f"  outcomes: {dict(self.outcomes)}\n  phases: {dict(self.phases)}, parked calls: {dict(sorted(self.parked.items()))}"
         )
 
@@ -98,6 +99,11 @@ class Shell:
     @property
     def real_time(self) -> bool:
         return self.callers.real_time
+
+    @property
+    def together_max(self) -> int:
+        """Several that were given items in one turn can all leave in it."""
+        return 3 if self.real_time else 6
 
 
 SHELLS = {
@@ -124,7 +130,7 @@ class Machine(RuleBasedStateMachine):
         self.iterations: set[int] = set()
         self.long: set[int] = set()
         self.pending: list[tuple[str, Call]] = []
-        self.sound = True
+        self.sound = True  # so far
 
     @initialize(
         capacity=st.sampled_from(CAPACITIES),
@@ -228,6 +234,8 @@ class Machine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from((0.25, 0.5, 1.5, 3.5, 60.0)))
     def time_passes(self, seconds: float) -> None:
         self._flush(look=False)
+        if not self.sound:
+            return
         self.callers.pass_time(seconds)
         self.possible.pass_time(seconds)
         self._compare(look=True)
@@ -236,6 +244,8 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def time_is_up(self) -> None:
         self._flush(look=False)
+        if not self.sound:
+            return
         self.callers.until_ended()
         self.possible.end_of_time()
         self._compare(look=True)
@@ -251,7 +261,7 @@ class Machine(RuleBasedStateMachine):
             return
         try:
             if self.sound:
-                for word in ("resume", "poll", "complete", "poll", "poll", "cancel"):
+                for word in ("resume", "complete", "poll", "cancel"):
                     self._call(OTHERS, 0, "look", word, what="" if word == "cancel" else None)
         finally:
             self.callers.close()
@@ -284,7 +294,7 @@ class Machine(RuleBasedStateMachine):
         if word in LONG:
             self.long.add(call.name)
         self.pending.append((caller, call))
-        if how != "join" or len(self.pending) == TOGETHER_MAX:
+        if how != "join" or (items > FEW and self.shell.real_time) or len(self.pending) == self.shell.together_max:
             self._flush(look=how == "look")
 
     def _may_be_long(self, group: tuple[str, ...]) -> bool:
@@ -297,12 +307,17 @@ class Machine(RuleBasedStateMachine):
 
     def _flush(self, *, look: bool) -> None:
         issued, self.pending = self.pending, []
-        if not issued:
+        if not issued or not self.sound:
             return
         calls = [call for _, call in issued]
         self.history.append(f"{' | '.join(map(str, issued))}")
         self.callers.do(issued)
-        (self.possible.race if self.shell.real_time else self.possible.turn)(calls)
+        try:
+            (self.possible.race if self.shell.real_time else self.possible.turn)(calls)
+        except Lost:  # what follows in this history cannot be judged
+            self.sound = False
+            self.tally.lost += 1
+            return
         self.tally.calls.update(call.word for call in calls)
         self.tally.together += len(calls) > 1
         self._compare(look=look)

@@ -183,6 +183,24 @@ def test_a_send_released_in_time_leaves_no_timer_behind(turns: Turns) -> None:
     run(story())
 
 
+def test_a_sender_that_leaves_may_end_a_stream_whose_receiver_leaves_with_it(turns: Turns) -> None:
+    async def story() -> None:
+        stream: AsyncStream[str] = AsyncStream(0)
+        receiving = asyncio.create_task(stream.receive())
+        await turns()
+        stream.pause()
+        sending = asyncio.create_task(stream.send("x"))
+        await turns()
+        stream.complete()
+        receiving.cancel()
+        sending.cancel()
+        stream.on_ready(lambda: None)  # the call that buries both
+        assert stream.state is Phase.COMPLETED
+        assert len(await asyncio.gather(receiving, sending, return_exceptions=True)) == 2
+
+    run(story())
+
+
 def _timers() -> int:
     scheduled: list[asyncio.TimerHandle] = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
     return sum(not handle.cancelled() for handle in scheduled)
