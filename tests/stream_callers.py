@@ -7,14 +7,16 @@ Each call of the model (stream_model.py) is made as it is written; when nobody m
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import inspect
 import threading
 import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
-from stream_model import CODES, ENDED, NO_REASON, NOT_FOR_STRANGERS, UNSAID, raised
-from stream_possible import SOON_S, Seen
+from stream_possible import SOON_S
+from stream_words import CODES, ENDED, NO_REASON, NOT_FOR_STRANGERS, RECEIVES, SENDS, UNSAID, Call, Seen, raised
 
 from streamspec.harness.engine.virtual import VirtualLoop
 from streamspec.reference_impl.stream import tabled
@@ -22,14 +24,14 @@ from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.stream.marks import EMPTY, END
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from stream_model import Call, Failure, Outcome
+    from stream_words import Failure, Outcome
 
 LONGEST_S: Final = 10.0
 OURS: Final = "ours: "  # begins every message that the page lets through
 KEPT: Final = frozenset({NO_REASON, NOT_FOR_STRANGERS})
-WAITING: Final = frozenset({"send", "send_batch", "receive", "receive_batch", "iterate"})
+WAITING: Final = SENDS | RECEIVES
 
 Issued = tuple[str, "Call"]  # whose call it is
 
@@ -114,7 +116,7 @@ class Notes:
             self.woke.append(-1)
 
 
-async def _made(stream: Any, call: Call, notes: Notes) -> Outcome:  # noqa: C901 -- one case a word
+async def _made(stream: Any, call: Call, notes: Notes) -> Outcome:  # noqa: PLR0911, C901 -- one case a word
     match call.word:
         case "send":
             await _answer(stream.send(call.items[0], timeout_s=call.seconds))
@@ -287,10 +289,8 @@ class InThreads:
     def _work(self, calls: SimpleQueue[Call | None]) -> None:
         while (call := calls.get()) is not None:
             made = self.notes.made(self.stream, call)
-            try:
+            with contextlib.suppress(StopIteration):
                 made.send(None)
-            except StopIteration:
-                pass
             with self.news:
                 self.news.notify_all()
 
@@ -302,7 +302,7 @@ class InThreads:
             return False
         waiting = sum(call.word in WAITING for call in self.open.values())
         others = {call.word for call in self.open.values()} - WAITING
-        return waiting == sum(_parked(self.stream)) and (not others or others == {"sleep"} and self._is_open())
+        return waiting == sum(_parked(self.stream)) and (not others or (others == {"sleep"} and self._is_open()))
 
     def _is_open(self) -> bool:
         return self.stream.state.name not in ENDED
@@ -321,3 +321,15 @@ def _parked(stream: Any) -> tuple[int, int]:
         return stream._holder.state.senders, stream._holder.state.receivers
     guarded = stream._guarded
     return (0, 0) if guarded is None else (len(guarded.senders), len(guarded.receivers))
+
+
+@functools.cache
+def wakes_for_a_try(make: Callable[..., Any], callers: type[InLoop] | type[InThreads]) -> bool:
+    """Whether a send that may not wait, and finds nobody, is an item to a watcher. The page does not say."""
+    those = callers(make, capacity=0)
+    those.do([("watcher", Call(1, "on_ready", what=False))])
+    those.seen(look=False)
+    those.do([("sender", Call(2, "send", (1,), 0.0))])
+    woke = those.seen(look=False).woke
+    those.close()
+    return bool(woke)

@@ -6,42 +6,26 @@ Never here: the table, the holder, a shell, an exception, a clock, or in which o
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from stream_words import (
+    CODES,
+    ENDED,
+    GIVEN_UP,
+    NO_REASON,
+    NOT_FOR_STRANGERS,
+    RECEIVES,
+    SENDS,
+    UNSAID,
+    Call,
+    Failure,
+    Outcome,
+    raised,
+)
 
 if TYPE_CHECKING:
     from streamspec.reference_impl.stream.dialect import Dialect
-
-Outcome = Any  # a word, or a tuple that begins with one
-
-ENDED: Final = frozenset({"COMPLETED", "ERRORED", "CANCELLED", "EXPIRED"})
-GIVEN_UP: Final = frozenset({"CANCELLED", "EXPIRED"})
-CODES: Final = frozenset({
-    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "TIMED_OUT", "NOT_FOUND", "ALREADY_EXISTS", "UNAUTHENTICATED",
-    "UNAUTHORIZED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE",
-})  # fmt: skip
-UNSAID: Final = "(not in the page)"  # stands for every message that the page does not give
-NO_REASON: Final = "stream was cancelled"
-NOT_FOR_STRANGERS: Final = "the handler failed"
-
-
-class Call(NamedTuple):
-    """One call of one caller. `name` is its number, and `what` is all that it brings beside items and a time."""
-
-    name: int
-    word: str
-    items: tuple[int, ...] = ()
-    seconds: float | None = None
-    what: Any = None
-
-
-class Failure(NamedTuple):
-    """An exception as far as a stream may look: its `code` and `message`, if it has such attributes, and its text."""
-
-    code: str | None
-    message: str | None
-    text: str
 
 
 class Running(NamedTuple):
@@ -52,18 +36,6 @@ class Running(NamedTuple):
     got: tuple[int, ...] = ()
     left: bool = False
     due_s: float | None = None
-
-
-class Heard(NamedTuple):
-    """A listener that ran at the end, the phase it saw, and the calls that may not have run on before it."""
-
-    name: int
-    phase: str
-    asleep: frozenset[int]
-
-
-def raised(code: str, message: str = UNSAID) -> Outcome:
-    return ("raised", code, message)
 
 
 @dataclass(slots=True)
@@ -92,7 +64,8 @@ class Model:
     over: dict[int, Outcome] = field(default_factory=dict)
     leaving: int = 0  # iterations that were left, and have not cancelled yet
     listeners: list[Call] = field(default_factory=list)
-    heard: list[Heard] = field(default_factory=list)
+    # A listener that ran at the end, the phase it saw, and the calls that may not have run on before it.
+    heard: list[tuple[int, str, frozenset[int]]] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
     watchers: list[Call] = field(default_factory=list)
     woke: list[int] = field(default_factory=list)
@@ -101,21 +74,6 @@ class Model:
     reason: str = ""
     end_told: bool = False
     fresh: set[int] = field(default_factory=set)  # answered in the step that is under way
-
-    def copy(self) -> Model:
-        other = copy(self)
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if isinstance(value, list | dict | set):
-                setattr(other, name, value.copy())
-        return other
-
-    def key(self) -> tuple[object, ...]:
-        values = (getattr(self, name) for name in self.__slots__ if name not in {"dialect", "fresh"})
-        return tuple(
-            tuple(value) if isinstance(value, list) else frozenset(value.items()) if isinstance(value, dict) else value
-            for value in values
-        )
 
     # What there is.
 
@@ -127,50 +85,18 @@ class Model:
     def ready(self) -> bool:
         return not self.paused if self.has_items else self.phase != "OPEN"
 
-    @property
-    def remaining_s(self) -> float | None:
-        return None if self.deadline_s is None else max(0.0, self.deadline_s - self.now_s)
-
-    def due(self) -> list[tuple[float, int | None]]:
-        """When the time of which call is up, or (None) that of the stream."""
-        waiting = ((self.open[name].due_s, name) for name in (*self.senders, *self.sleepers))
-        times: list[tuple[float, int | None]] = [(due_s, name) for due_s, name in waiting if due_s is not None]
-        if self.phase not in ENDED:
-            times += [(self.deadline_s, None)] if self.deadline_s is not None else []
-            times += [(self.accepted_s + self.idle_s, None)] if self.idle_s is not None else []
-        return times
-
-    def timers(self) -> int:
-        """A stream waits for the nearer of its two times, so both have one timer."""
-        due = [name for _, name in self.due()]
-        return len(due) - max(0, due.count(None) - 1)
-
-    def runs_on_plainly(self, name: int) -> bool:
-        """Whether it changes nothing but itself when it runs on."""
-        told, running = self.told[name], self.open[name]
-        if running.left:
-            return told[0] != "given" and running.call.word != "iterate"
-        match running.call.word:
-            case "sleep":
-                return self.phase in ENDED
-            case "send_batch":
-                return told != "sent" or running.sent + 1 == len(running.call.items)
-            case word:
-                return word in {"send", "receive"} or told[0] != "given"
-
     # Steps.
 
     def begin(self, call: Call) -> None:
         self.fresh.clear()
-        match call.word:
-            case "send" | "send_batch" | "receive" | "receive_batch" | "iterate":
-                self.open[call.name] = Running(call)
-                self._next(call.name)
-            case "sleep":
-                self.open[call.name] = Running(call)
-                self._sleep(call)
-            case _:
-                self.over[call.name] = self._at_once(call)
+        if call.word in SENDS or call.word in RECEIVES:
+            self.open[call.name] = Running(call)
+            self._next(call.name)
+        elif call.word == "sleep":
+            self.open[call.name] = Running(call)
+            self._sleep(call)
+        else:
+            self.over[call.name] = self._at_once(call)
 
     def go_on(self, name: int) -> None:
         """A call that was answered runs on, or one that did not have to wait does the next of its items."""
@@ -188,14 +114,12 @@ class Model:
                 self._leave(name, told)
             case "sleep", _:
                 self._over(name, self._cancelled() if self.phase in GIVEN_UP else "slept")
-            case (("send" | "send_batch"), "sent"):
+            case _, "sent":
                 self._sent(name)
-            case (("send" | "send_batch"), _):
-                self._over(name, told)
             case _, ("given", held):
                 self._got(name, held)
             case _:
-                self._at_the_end(name, told)
+                self._refused(name, told)
 
     def leave(self, name: int) -> None:
         """Its task is cancelled: from now on nothing happens in its name, but it has not run on yet."""
@@ -231,7 +155,7 @@ class Model:
     # Sending and receiving.
 
     def _next(self, name: int) -> None:
-        if self.open[name].call.word in {"send", "send_batch"}:
+        if self.open[name].call.word in SENDS:
             self._send(name)
         else:
             self._receive(name)
@@ -281,7 +205,7 @@ class Model:
             self._got(name, self._take())
             self._settle()
         else:
-            self._at_the_end(name, self._ending())
+            self._refused(name, self._ending())
 
     def _take(self) -> tuple[int, int]:
         if not self.buffer:
@@ -307,7 +231,7 @@ class Model:
             self._settle()
         self._over(name, ("items", tuple(got)))
 
-    def _at_the_end(self, name: int, ending: Outcome) -> None:
+    def _refused(self, name: int, ending: Outcome) -> None:
         call, _, got, _, _ = self.open[name]
         if call.word == "iterate":
             self._over(name, ("iterated", got, ending))
@@ -374,20 +298,16 @@ class Model:
         return ("item", item)
 
     def _complete(self) -> Outcome:
-        if self.phase in GIVEN_UP:
-            return self._cancelled() if self.dialect.end_after_cancel == "refuse" else "done"
         if self.phase != "OPEN":
-            return raised("UNAVAILABLE") if self.dialect.complete_twice == "refuse" else "done"
+            return self._too_late(self.dialect.complete_twice)
         self.phase = "DRAINING"
         self._settle()
         return "done"
 
     def _error(self, failure: Failure) -> Outcome:
-        if self.phase in GIVEN_UP:
-            return self._cancelled() if self.dialect.end_after_cancel == "refuse" else "done"
         overrides = self.phase == "DRAINING" and self.dialect.error_after_complete == "override"
         if self.phase != "OPEN" and not overrides:
-            return raised("UNAVAILABLE") if self.dialect.error_after_complete == "refuse" else "done"
+            return self._too_late(self.dialect.error_after_complete)
         if failure.code in CODES:
             message = failure.text if failure.message is None else failure.message
             self.failure = raised("UNKNOWN" if failure.code == "OK" else failure.code, message)
@@ -443,7 +363,7 @@ class Model:
     def _end(self, phase: str) -> None:
         self.phase = phase
         asleep = frozenset({*self.fresh, *self.senders, *self.receivers, *self.sleepers})
-        self.heard += [Heard(call.name, phase, asleep) for call in self.listeners]
+        self.heard += [(call.name, phase, asleep) for call in self.listeners]
         self.complaints += sum(call.what for call in self.listeners)
         self.listeners.clear()
         while self.senders:
@@ -472,6 +392,11 @@ class Model:
             case _:
                 self.end_told = self.dialect.receive_after_end == "refuse"
                 return "END"
+
+    def _too_late(self, twice: str) -> Outcome:
+        if self.phase in GIVEN_UP:
+            return self._cancelled() if self.dialect.end_after_cancel == "refuse" else "done"
+        return raised("UNAVAILABLE") if twice == "refuse" else "done"
 
     def _refusal_of_send(self) -> Outcome:
         if self.phase in GIVEN_UP:

@@ -7,52 +7,44 @@ the others are forgotten. Never here: what a step does (that is the model's), or
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stream_model import Model
+from stream_words import ENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from stream_model import Call, Outcome
+    from stream_words import Call, Seen
 
 SOON_S: Final = 1.0  # in real time, a time that is up within this may be up at any moment; a longer one never is
-STATES_MAX: Final = 20_000
+STATES_MAX: Final = 4_000  # looked at in one step
+SLOTS: Final = tuple(Model.__slots__)
+NO_STATE: Final = frozenset({"dialect", "fresh"})
 
 
-@dataclass(slots=True)
-class Seen:
-    """What a shell shows when nothing moves any more. None: nobody looked."""
-
-    over: dict[int, Outcome]  # the calls that are over since somebody looked last
-    phase: str
-    heard: list[tuple[int, str, frozenset[int]]]  # a listener, the phase it saw, the calls that were over by then
-    woke: list[int]
-    complaints: int
-    parked: tuple[int, int] | None = None
-    buffered: int | None = None
-    ready: bool | None = None
-    remaining_s: float | None = None
-    timers: int | None = None
+class Lost(Exception):
+    """There are too many orders to follow."""
 
 
 class Possible:
-    def __init__(self, *models: Model) -> None:
-        self.models = list(models)
+    def __init__(self, model: Model) -> None:
+        self.models = [model]
 
-    def turn(self, calls: Iterable[Call]) -> None:
+    def turn(self, calls: list[Call]) -> None:
         """Tasks of one turn: they begin in their order, and nobody who was answered runs on before the last has."""
         models = self.models
         for call in calls:
-            models = [left for model in models for left in _left(_begun(model, call))]
+            for model in models:
+                model.begin(call)
+                _until_it_waits(model, call.name)
+            models = [other for model in models for other in _left_now_or_later(model)]
         self.models = _at_rest(models, real_time=False)
 
-    def race(self, calls: Iterable[Call]) -> None:
+    def race(self, calls: list[Call]) -> None:
         """Threads: everything in any order."""
-        issued = list(calls)
         for model in self.models:
-            model.issued += issued
+            model.issued += calls
         self.models = _at_rest(self.models, real_time=True)
 
     def end_of_time(self) -> None:
@@ -65,12 +57,12 @@ class Possible:
         waiting, done = self.models, []
         while waiting:
             model = waiting.pop()
-            next_s = min((due_s for due_s, _ in model.due()), default=until_s + 1)
+            next_s = min((due_s for due_s, _ in _due(model)), default=until_s + 1)
             model.now_s = min(next_s, until_s)
             if next_s > until_s:
                 done.append(model)
             else:
-                waiting += _at_rest(_rung(model), real_time=False)
+                waiting += _at_rest(list(_rung(model)), real_time=False)
         self.models = done
 
     def keep_those_that_show(self, seen: Seen) -> None:
@@ -83,95 +75,148 @@ class Possible:
         self.models = fitting
 
 
-def _begun(model: Model, call: Call) -> Model:
-    model = model.copy()
-    model.begin(call)
-    while call.name in model.going:
-        model.go_on(call.name)
-    return model
+def _copy(model: Model) -> Model:
+    other = Model.__new__(Model)
+    for name in SLOTS:
+        value = getattr(model, name)
+        setattr(other, name, value.copy() if isinstance(value, list | dict | set) else value)
+    return other
 
 
-def _left(model: Model) -> Iterator[Model]:
-    """An iteration that was left may cancel at once, or only when its task has gone on."""
-    yield model
-    while model.leaving:
-        model = model.copy()
-        model.leave_an_iteration()
-        yield model
+def _key(model: Model) -> tuple[object, ...]:
+    values = (getattr(model, name) for name in SLOTS if name not in NO_STATE)
+    return tuple(
+        tuple(value) if isinstance(value, list) else frozenset(value.items()) if isinstance(value, dict) else value
+        for value in values
+    )
 
 
-def _rung(model: Model) -> Iterator[Model]:
-    """Everything that is up now, in any order."""
-    up = {name for due_s, name in model.due() if due_s <= model.now_s}
-    if not up:
-        yield model
-    for name in up:
-        other = model.copy()
-        other.time_is_up(name)
-        yield from _rung(other)
+# Who may go on.
 
 
-def _soon(model: Model) -> set[int | None]:
-    return {name for due_s, name in model.due() if due_s - model.now_s < SOON_S}
-
-
-def _at_rest(models: Iterable[Model], *, real_time: bool) -> list[Model]:
-    """Every state, reachable from these, in which nobody has to move any more."""
+def _at_rest(models: list[Model], *, real_time: bool) -> list[Model]:
+    """Every state, reachable from these, in which nobody has to go on any more. These themselves are used up."""
     known: set[object] = set()
     rested = []
-    waiting = [model.copy() for model in models]
-    while waiting:
-        model = waiting.pop()
+    while models:
+        model = models.pop()
         _run_on_plainly(model)
-        if (key := model.key()) in known:
+        must, may = _moves(model, real_time=real_time)
+        if len(must) == 1 and not may:
+            step, argument = must[0]  # nothing else can come before it
+            step(model, argument)
+            models.append(model)
+            continue
+        if (key := _key(model)) in known:
             continue
         known.add(key)
-        assert len(known) < STATES_MAX, "too many orders to follow"
-        must = [(_step if real_time else _run_on, name) for name in (*model.going, *model.told)]
-        must += [(_leave_an_iteration, None)] if model.leaving else []
-        may = []
-        if real_time:
-            soon = _soon(model)
-            must += [(_begin_issued, call) for call in model.issued]
-            must += [(Model.time_is_up, name) for name in soon if name is not None]
-            may = [(Model.time_is_up, None)] if None in soon else []
+        if len(known) > STATES_MAX:
+            raise Lost
+        for step, argument in (*must, *may):
+            step(other := _copy(model), argument)
+            models.append(other)
         if not must:
             rested.append(model)
-        for step, argument in (*must, *may):
-            other = model.copy()
-            step(other, argument)
-            waiting.append(other)
     return rested
 
 
-_step: Final = Model.go_on
+Moves = list[tuple["Callable[[Model, Any], None]", Any]]
+
+
+def _moves(model: Model, *, real_time: bool) -> tuple[Moves, Moves]:
+    """What will happen, and what may or may not."""
+    must: Moves = [(Model.go_on if real_time else _run_on, name) for name in (*model.going, *model.told)]
+    must += [(_leave_an_iteration, None)] if model.leaving else []
+    if not real_time:
+        return must, []
+    soon = _soon(model)
+    must += [(_begin, call) for call in model.issued]
+    must += [(Model.time_is_up, name) for name in soon if name is not None]
+    return must, [(Model.time_is_up, None)] if None in soon else []
 
 
 def _run_on(model: Model, name: int) -> None:
-    """A task runs on until it has to wait."""
     model.go_on(name)
+    _until_it_waits(model, name)
+
+
+def _until_it_waits(model: Model, name: int) -> None:
+    """A task goes on while it need not wait."""
     while name in model.going:
         model.go_on(name)
 
 
-def _begin_issued(model: Model, call: Call) -> None:
+def _begin(model: Model, call: Call) -> None:
     model.issued.remove(call)
     model.begin(call)
 
 
-def _leave_an_iteration(model: Model, _nothing: None) -> None:
+def _leave_an_iteration(model: Model, _: None) -> None:
     model.leave_an_iteration()
 
 
+def _left_now_or_later(model: Model) -> Iterator[Model]:
+    """An iteration that was left may cancel at once, or only when its task has gone on."""
+    yield model
+    while model.leaving:
+        model = _copy(model)
+        model.leave_an_iteration()
+        yield model
+
+
 def _run_on_plainly(model: Model) -> None:
-    """Whoever changes nothing by running on may as well do so first."""
-    for name in [name for name in model.told if model.runs_on_plainly(name)]:
+    """Whoever changes nothing but himself by running on may as well do so first."""
+    for name in [name for name in model.told if _is_plain(model, name)]:
         model.go_on(name)
 
 
+def _is_plain(model: Model, name: int) -> bool:
+    told, running = model.told[name], model.open[name]
+    if running.left:
+        return told[0] != "given" and running.call.word != "iterate"
+    match running.call.word:
+        case "sleep":
+            return model.phase in ENDED
+        case "send_batch":
+            return told != "sent" or running.sent + 1 == len(running.call.items)
+        case word:
+            return word in {"send", "receive"} or told[0] != "given"
+
+
+# Time.
+
+
+def _due(model: Model) -> list[tuple[float, int | None]]:
+    """When the time of which call is up, or (None) that of the stream."""
+    waiting = ((model.open[name].due_s, name) for name in (*model.senders, *model.sleepers))
+    due: list[tuple[float, int | None]] = [(due_s, name) for due_s, name in waiting if due_s is not None]
+    if model.phase not in ENDED:
+        due += [(model.deadline_s, None)] if model.deadline_s is not None else []
+        due += [(model.accepted_s + model.idle_s, None)] if model.idle_s is not None else []
+    return due
+
+
+def _soon(model: Model) -> set[int | None]:
+    return {name for due_s, name in _due(model) if due_s - model.now_s < SOON_S}
+
+
+def _rung(model: Model) -> Iterator[Model]:
+    """Everything that is up now, in any order."""
+    up = {name for due_s, name in _due(model) if due_s <= model.now_s}
+    if not up:
+        yield model
+    for name in up:
+        other = _copy(model)
+        other.time_is_up(name)
+        yield from _rung(other)
+
+
+# What it would show.
+
+
 def _differences(model: Model, seen: Seen) -> list[str]:
-    """What a stream in this state would show, where the shell shows something else."""
-    said = {
+    """Where a shell shows something else than a stream in this state would."""
+    said: dict[str, tuple[object, object]] = {
         "over": (model.over, seen.over),
         "state": (model.phase, seen.phase),
         "woke": (sorted(model.woke), sorted(seen.woke)),
@@ -183,15 +228,25 @@ def _differences(model: Model, seen: Seen) -> list[str]:
         said["ready"] = (model.ready, seen.ready)
         said["buffered_amount"] = (len(model.buffer), seen.buffered)
     if seen.timers is not None:
-        said["timers"] = (model.timers(), seen.timers)
-        said["remaining_s"] = (model.remaining_s, seen.remaining_s)
+        said["timers"] = (_timers(model), seen.timers)
+        said["remaining_s"] = (_remaining_s(model), seen.remaining_s)
     differences = [f"{what}: {shown!r}, not {should!r}" for what, (should, shown) in said.items() if shown != should]
     return [*differences, *_misheard(model, seen)]
 
 
+def _timers(model: Model) -> int:
+    """A stream waits for the nearer of its two times, so both have one timer."""
+    due = [name for _, name in _due(model)]
+    return len(due) - max(0, due.count(None) - 1)
+
+
+def _remaining_s(model: Model) -> float | None:
+    return None if model.deadline_s is None else max(0.0, model.deadline_s - model.now_s)
+
+
 def _misheard(model: Model, seen: Seen) -> Iterator[str]:
     """How its listeners ran: at the end in order and before anybody runs on, later ones each once."""
-    at_the_end = {heard.name: heard for heard in model.heard}
+    at_the_end = {name: asleep for name, _, asleep in model.heard}
     ran = [name for name, _, _ in seen.heard]
     if [name for name in ran if name in at_the_end] != list(at_the_end):
         yield f"listeners at the end: {ran}, not {list(at_the_end)}"
@@ -200,5 +255,5 @@ def _misheard(model: Model, seen: Seen) -> Iterator[str]:
     for name, phase, over in seen.heard:
         if phase != model.phase:
             yield f"listener {name} saw {phase}"
-        if name in at_the_end and (early := over & at_the_end[name].asleep):
+        if early := over & at_the_end.get(name, frozenset()):
             yield f"{sorted(early)} ran on before listener {name}"

@@ -31,7 +31,7 @@ FEATURES: Final[Mapping[str, str]] = MappingProxyType(
         "state": "the attribute state",
         "remaining": "the attribute remaining_s",
         "default-capacity": "the attribute capacity of an object made without options",
-        "capacity": "a factory that takes capacity (or maxsize, max_buffer_size)",
+        "capacity": "a factory that takes capacity (or maxsize, max_buffer_size, high_water_mark)",
         "send-timeout": "a factory that takes send_timeout_s",
         "deadline": "a factory that takes deadline_s",
         "idle": "a factory that takes idle_s",
@@ -40,6 +40,15 @@ FEATURES: Final[Mapping[str, str]] = MappingProxyType(
         "rendezvous": "the claim that capacity 0 is a rendezvous",
         "concurrent-senders": "the claim that several may send at once",
         "abandon": "operations that are awaited: their task can be cancelled",
+    }
+)
+# The codes that we compare by name: the thirteen of seed 000, and gRPC's where they differ. Other words are to us
+# "any error".
+CODES: Final = frozenset(
+    {
+        *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "TIMED_OUT", "NOT_FOUND", "ALREADY_EXISTS"),
+        *("UNAUTHENTICATED", "UNAUTHORIZED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE"),
+        *("DEADLINE_EXCEEDED", "PERMISSION_DENIED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "DATA_LOSS"),
     }
 )
 CLAIMS: Final = ("rendezvous", "concurrent-senders")

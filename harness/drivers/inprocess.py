@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.inert import printable
-from streamspec.harness.core.objects import CLAIMS, FEATURES, Kind, ObjectTarget
+from streamspec.harness.core.objects import CLAIMS, CODES, FEATURES, Kind, ObjectTarget
 from streamspec.harness.core.ports import Adapter, Answer, ObjectDriver, Refusal
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ def look(name: str, factory: Callable[..., Any], adapters: Sequence[Adapter], cl
         made = factory()
     except Exception as error:
         raise UsageError(f"--object {name}: called without arguments it raised {_short(error)}") from error
+    if inspect.iscoroutine(made):
+        made.close()
+        raise UsageError(f"--object {name}: the factory is async; a plain one is needed")
     adapter = _adapter(made, adapters)
     stream = adapter.wrap(made) if adapter else made
     lacks = [method for method in ("send", "receive") if not callable(getattr(stream, method, None))]
@@ -65,7 +68,7 @@ def look(name: str, factory: Callable[..., Any], adapters: Sequence[Adapter], cl
     features = frozenset(_features(stream, factory, kind)) | claims | _claimed(factory) | _claimed(stream)
     features |= adapter.claims if adapter else frozenset()
     declared = dict(_figures(stream, factory))
-    if adapter and (dispose := getattr(stream, "dispose", None)):
+    if callable(dispose := getattr(stream, "dispose", None)):
         dispose()
     return ObjectTarget(name, kind, features & set(FEATURES), adapter.name if adapter else "", declared)
 
@@ -101,9 +104,8 @@ def refusal(raised: BaseException) -> Refusal:
 
 def _code(raised: BaseException) -> str:
     code = getattr(raised, "code", "")
-    if isinstance(code, enum.Enum):
-        return code.name
-    return printable(code, _MESSAGE_MAX) if isinstance(code, str) else ""
+    name = code.name if isinstance(code, enum.Enum) else code
+    return name if isinstance(name, str) and name in CODES else ""
 
 
 def _adapter(made: object, adapters: Sequence[Adapter]) -> Adapter | None:

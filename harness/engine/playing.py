@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from streamspec.harness.engine.recorder import Recorder
 
 REPEATS_MAX: Final = 5_000  # of a call that is repeated until the stream is over
+FOREIGN_MAX: Final = 20
 _COUNTS_ITEMS: Final = frozenset({"produce", "feed", "schedule"})  # their `n` is not how often they are called
 _FAR_S: Final = 3_600.0  # a handler that waits for ever, in the stream's own sleep
 
@@ -43,6 +44,7 @@ class Play:
         self._recorder = recorder
         self._calls = 0
         self._items = 0
+        self._foreign = 0  # items in a row that are none of ours: an end that we do not know, most likely
         self._numbers: dict[str, int] = {}
         self._alive: weakref.WeakSet[Token] = weakref.WeakSet()
         self._lanes: dict[str, Any] = {}
@@ -178,6 +180,8 @@ class Play:
 
     async def _receive(self, act: Call) -> None:
         for _ in range(act.n or REPEATS_MAX):
+            if self._foreign > FOREIGN_MAX:
+                return
             number = self.begin("receive", act.by)
             value, raised = await self._attempt(self.stream.receive)
             if not self._received(number, value, raised) and not act.on:
@@ -202,8 +206,10 @@ class Play:
         return True
 
     def _item(self, text: str) -> None:
-        self.note(item_of(text, self._items))
+        item = item_of(text, self._items)
+        self.note(item)
         self._items += 1
+        self._foreign = 0 if item.kind else self._foreign + 1
 
     def _ended(self, number: int) -> None:
         self.note(Returned(number, END))

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     Records = Callable[[Callable[[], int]], Recorder]
 
 DIRECTOR: Final = "script"  # who drops calls, in the records
+POLLS_MAX: Final = 100  # waits for those who poll, before something is said to move for ever
+THREADS: Final = "it uses threads, which virtual time cannot see"
 CANCELS_MAX: Final = 5  # tries to end a caller in virtual time
 FREE_S: Final = 0.05  # for a thread to end once its stream was cancelled
 RELEASES_MAX: Final = 50  # tries to free the callers of an object that cannot be cancelled
@@ -73,7 +75,9 @@ class _Tasks:
         seed: int,
     ) -> None:
         self._session = session
+        self._recorder = recorder
         self._loop = loop
+        self._threads = set(threading.enumerate())
         self._poll_s = budgets["poll_ms"] / 1e3
         self._seed = seed
         self._play = Play(session.id, session.options, making, recorder)
@@ -128,12 +132,18 @@ class _Tasks:
             self._performing.remove(by)
 
     async def _settle(self) -> None:
-        """Idle, some virtual time for those who poll, idle again."""
+        """Idle, some virtual time for those who poll, idle again, until that changed nothing. Somebody who waits for a
+        time that is not the script's may only be slow."""
         await self._loop.idle()
-        await asyncio.sleep(self._poll_s)
-        await self._loop.idle()
+        for _ in range(POLLS_MAX):
+            seen = len(self._recorder)
+            await asyncio.sleep(self._poll_s)
+            await self._loop.idle()
+            if len(self._recorder) == seen:
+                break
         self._raise_problem()
-        self._play.note(Settled())
+        limited = any(option.endswith("_ms") for option in self._session.options)
+        self._play.note(Settled(exact=len(self._recorder) == seen and (limited or not self._loop.timers())))
 
     async def _drop(self, act: Call) -> None:
         """Cancel the task of the caller that `arg` names, at once: between two turns of the loop, not when idle."""
@@ -149,8 +159,9 @@ class _Tasks:
         for task in self._tasks.values():
             if task.done() and not task.cancelled() and (raised := task.exception()):
                 raise raised
-        if self._play.problem:
-            raise NotVirtual(self._play.problem)
+        threads = set(threading.enumerate()) - self._threads
+        if problem := self._play.problem or self._loop.refused or (THREADS if threads else ""):
+            raise NotVirtual(problem)
 
 
 def play_with_threads(

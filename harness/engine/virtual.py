@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import selectors
-from typing import TYPE_CHECKING, Any, Final
+import threading
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -29,6 +30,8 @@ class _Jump(selectors.BaseSelector):
         self._keys: dict[Any, selectors.SelectorKey] = {}
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:  # noqa: ARG002 -- its shape
+        if self._keys and self.loop is not None:  # the first is the loop's own, with which threads wake it
+            self.loop.refuse("it does I/O, which virtual time cannot see")
         self._keys[fileobj] = selectors.SelectorKey(fileobj, 0, 0, data)
         return self._keys[fileobj]
 
@@ -52,6 +55,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now_s = 0.0
         self._passes = 0
         self._idlers: list[asyncio.Future[None]] = []
+        self.refused = ""  # what needs real time was tried; whoever tried it may have swallowed the exception
         super().__init__(selector)
         selector.loop = self
         self._clock_resolution = 1e-9
@@ -65,6 +69,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         waiting: asyncio.Future[None] = self.create_future()
         self._idlers.append(waiting)
         await waiting
+
+    def refuse(self, why: str) -> NoReturn:
+        self.refused = why
+        raise NotVirtual(why)
 
     def timers(self) -> int:
         """How many timers are set and not cancelled."""
@@ -92,13 +100,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 waiting.set_exception(problem) if problem else waiting.set_result(None)
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # noqa: ARG002 -- its shape
-        raise NotVirtual("it uses threads, which virtual time cannot see")
+        self.refuse("it uses threads, which virtual time cannot see")
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]
+        if threading.get_ident() != self._thread_id:  # type: ignore[attr-defined]  # asyncio's own
+            self.refused = "it uses threads, which virtual time cannot see"
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
     async def create_connection(self, *_: Any, **__: Any) -> Any:
-        raise NotVirtual("it does I/O, which virtual time cannot see")
+        self.refuse("it does I/O, which virtual time cannot see")
 
     async def create_datagram_endpoint(self, *_: Any, **__: Any) -> Any:
-        raise NotVirtual("it does I/O, which virtual time cannot see")
+        self.refuse("it does I/O, which virtual time cannot see")
 
 
 def in_virtual_time(main: Callable[[VirtualLoop], Coroutine[Any, Any, Any]]) -> Any:

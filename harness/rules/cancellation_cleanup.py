@@ -264,7 +264,7 @@ CN_18 = Rule(
     sentence="Leaving an iteration early cancels the stream.",
     source="seed 002 'Stream Interface' (async iterator)",
     why="A loop that is left looks finished; behind it the producer works on, or waits for ever.",
-    needs=("object", "feature:iterate"),
+    needs=("object", "feature:iterate", "feature:cancel"),
     check=leaving_cancels,
     good=(
         played(*_TWO, SETTLED, failed(3, "send", CANCELLED)),

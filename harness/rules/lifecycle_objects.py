@@ -218,6 +218,11 @@ LC_08 = Rule(
 )
 
 
+def _completed_before(story: Story, receive: Span) -> bool:
+    """Whether it may have been another call that ended the stream well."""
+    return any(span.called.index < ended_at(receive) for span in story.calls("complete", "feed"))
+
+
 def _end_without_demand(story: Story) -> Iterator[Finding]:
     ender = story.ended_by("complete") or story.ended_by("error")
     if ender is None or ender.ended is None:
@@ -228,7 +233,10 @@ def _end_without_demand(story: Story) -> Iterator[Finding]:
     later = [span for span in story.consumers if span.called.index > ender.called.index]
     told = [s for s in later if ended_at(s) < story.left and (s.value == END or _refuses(story, s))]
     wanted = "the end" if ender.op == "complete" else "the error"
-    if told:
+    if told and ender.op == "error" and told[0].value == END and not _completed_before(story, told[0]):
+        wanted += f", {ender.arg or 'INTERNAL'}"
+        yield broken(records(ender, told[0]), expected=wanted, got="the end, as of success")
+    elif told:
         yield held(records(ender, told[0]))
     elif waiting := _waiting(story, ender.ended):
         got = f"no answer: {waiting[0].by} still waits"
@@ -259,5 +267,7 @@ LC_12 = Rule(
     bad=(
         played(_FULL, begun(5, "receive", "consumer"), SETTLED, options={"capacity": 2}),
         played(send(0, 1), done(1, "error"), takes(2, 0, 1, 1), begun(3, "receive", "consumer"), SETTLED),
+        # a failure that looks like success
+        played(send(0, 1), done(1, "error", arg="NOT_FOUND"), takes(2, 0, 1, 1), end(3), SETTLED),
     ),
 )

@@ -181,13 +181,15 @@ def _standing_still(story: Story) -> tuple[Record, tuple[Span, ...]] | None:
     """The last moment at which the stream was open and not paused, nothing moved, and somebody waited to receive."""
     enders = story.calls("complete", "error", "feed")
     until = min((story.left, *(r.index for r in story.handled), *(s.called.index for s in enders)), default=NEVER)
-    for settled in reversed(story.settled):
-        if settled.index > until or story.timed or story.paused_at(settled):
-            continue
-        waiting_ = tuple(span for span in story.consumers if span.open_at(settled))
-        if waiting_:
-            return settled, waiting_
-    return None
+    rests = [
+        (settled, waiting_)
+        for settled in reversed(story.settled)
+        if settled.index <= until and not story.timed and not story.paused_at(settled)
+        if (waiting_ := tuple(span for span in story.consumers if span.open_at(settled)))
+    ]
+    # With threads a later one may say less: whoever was late was not waited for again.
+    surely = (rest for rest in rests if all(story.stuck(span, rest[0]) for span in rest[1]))
+    return next(surely, rests[0] if rests else None)
 
 
 def _lost_at_rest(story: Story, settled: Record, receivers: tuple[Span, ...]) -> Iterator[Finding]:

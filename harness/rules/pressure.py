@@ -108,7 +108,8 @@ BP_01 = Rule(
 
 def one_for_one(h: History) -> Iterator[Finding]:
     """Between two moments at which nothing moved: who was received, who went on, in which order."""
-    judged = [flow for flow in flows(h) if flow.capacity is not None and not flow.timed]
+    untimed = [flow for flow in flows(h) if not flow.timed]
+    judged = [flow for flow in untimed if flow.capacity is not None]
     jumps = {flow.session: jump for flow in judged if (jump := _overtaken(flow))}
     every_time = len(jumps) >= 3 and not any(_in_turn(flow) for flow in judged if flow.session not in jumps)
     if every_time or any(exact(settled) for _, _, settled in jumps.values()):
@@ -117,9 +118,9 @@ def one_for_one(h: History) -> Iterator[Finding]:
         # A thread that has said that it sends may still be on its way: three times it was not chance.
         seen = [(first.called, second.called, settled) for first, second, settled in jumps.values()]
         yield unknown(f"a send that waited longer was overtaken {len(jumps)} times", *seen)
-    for flow in judged:
+    for flow in untimed:
         if flow.session not in jumps:
-            yield from _deadlocked(flow)
+            yield from _deadlocked(flow)  # whatever the capacity, if the two wait for each other
             for before, after in _undisturbed(flow) if flow.capacity else ():
                 yield from _released(flow, before, after)
 

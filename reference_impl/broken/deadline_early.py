@@ -14,13 +14,13 @@ from streamspec.reference_impl.variant import Variant
 
 
 def _left_s(known: times.Times) -> float | None:
-    hurried_s = None if known.deadline_s is None else 0.8 * known.deadline_s
+    hurried_s = None if known.deadline_s is None else 0.5 * known.deadline_s
     return times.left_s(replace(known, deadline_s=hurried_s))
 
 
 VARIANT = Variant(
     name="deadline-early",
-    sentence="A stream ends when four fifths of its time are over.",
+    sentence="A stream ends when half of its time is over.",
     where="stream",
     on=("inprocess",),
     kills="DL-04",

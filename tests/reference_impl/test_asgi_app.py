@@ -13,12 +13,11 @@ from streamspec.reference_impl import session
 from streamspec.reference_impl.bindings.asgi import App
 from streamspec.reference_impl.broken import variants
 from streamspec.reference_impl.frame import Item
-from streamspec.reference_impl.roles import ROLES, Role, Values
-from streamspec.reference_impl.stream.aio import Stream
+from streamspec.reference_impl.roles import ROLES, ItemStream, Role, Values
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
 Turns = Callable[[], Awaitable[None]]
-Produce = Callable[[Stream[Item]], Awaitable[None]]
+Produce = Callable[[ItemStream], Awaitable[None]]
 Message = dict[str, Any]
 
 
@@ -52,7 +51,7 @@ class Client:
 
 
 def _app(produce: Produce) -> App:
-    async def with_values(stream: Stream[Item], values: Values) -> None:
+    async def with_values(stream: ItemStream, values: Values) -> None:
         await produce(stream)
 
     return App([Role("/probe", (), with_values)])
@@ -69,7 +68,7 @@ def test_headers_go_out_before_the_first_item_exists(turns: Turns) -> None:
     async def story() -> None:
         gate = asyncio.Event()
 
-        async def produce(stream: Stream[Item]) -> None:
+        async def produce(stream: ItemStream) -> None:
             await gate.wait()
             await stream.send(Item(1, "late"))
             stream.complete()
@@ -93,7 +92,7 @@ def test_each_item_is_sent_before_the_next_exists(turns: Turns) -> None:
     async def story() -> None:
         gates = [asyncio.Event() for _ in range(3)]
 
-        async def produce(stream: Stream[Item]) -> None:
+        async def produce(stream: ItemStream) -> None:
             for n, gate in enumerate(gates, 1):
                 await gate.wait()
                 await stream.send(Item(n, ""))
@@ -116,7 +115,7 @@ def test_a_disconnect_reaches_the_producer_and_cleans_up_once(turns: Turns, doin
         heard: list[Code] = []
         cleanups: list[int] = []
 
-        async def produce(stream: Stream[Item]) -> None:
+        async def produce(stream: ItemStream) -> None:
             stream.on_end(lambda: cleanups.append(1))
             try:
                 for n in range(1, 1000):
@@ -149,7 +148,7 @@ def test_a_client_that_does_not_read_stops_the_producer(turns: Turns) -> None:
         produced: list[int] = []
         begun = asyncio.Event()
 
-        async def produce(stream: Stream[Item]) -> None:
+        async def produce(stream: ItemStream) -> None:
             for n in range(1, 1000):
                 await stream.send(Item(n, ""))
                 produced.append(n)
@@ -178,7 +177,7 @@ def test_a_send_that_raises_is_a_disconnect() -> None:
     async def story() -> None:
         heard: list[Code] = []
 
-        async def produce(stream: Stream[Item]) -> None:
+        async def produce(stream: ItemStream) -> None:
             try:
                 while True:
                     await stream.send(Item(1, ""))
@@ -206,7 +205,7 @@ def test_a_producer_deaf_to_cancel_is_cancelled_as_a_task(monkeypatch: pytest.Mo
     async def story() -> None:
         ended: list[str] = []
 
-        async def produce(stream: Stream[Item]) -> None:
+        async def produce(stream: ItemStream) -> None:
             try:
                 await asyncio.Event().wait()
             finally:
@@ -232,7 +231,7 @@ def test_an_exception_becomes_the_streams_error_and_tells_nothing() -> None:
 
 
 def test_a_stream_error_of_the_handlers_is_relayed_as_it_is() -> None:
-    async def produce(stream: Stream[Item]) -> None:
+    async def produce(stream: ItemStream) -> None:
         raise StreamError(Code.NOT_FOUND, "no such feed")
 
     client = run(_answered(_app(produce), "/probe"))
@@ -240,7 +239,7 @@ def test_a_stream_error_of_the_handlers_is_relayed_as_it_is() -> None:
 
 
 def test_a_handler_that_forgets_to_end_its_stream_is_reported() -> None:
-    async def produce(stream: Stream[Item]) -> None:
+    async def produce(stream: ItemStream) -> None:
         await stream.send(Item(1, ""))
 
     client = run(_answered(_app(produce), "/probe"))

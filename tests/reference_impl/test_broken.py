@@ -30,6 +30,7 @@ VARIANTS = broken.variants()
 NAMES = [variant.name for variant in VARIANTS]
 SERVED = [variant.name for variant in VARIANTS if "sse" in variant.on]
 
+
 def _numbers(body: bytes) -> list[int]:
     return [int(number) for number in re.findall(rb'^data: \{"n":(\d+)', body, re.MULTILINE)]
 

@@ -20,7 +20,7 @@ from streamspec.reference_impl.stream.errors import Code, StreamError
 if TYPE_CHECKING:
     import subprocess
 
-    from streamspec.reference_impl.stream.aio import Stream
+    from streamspec.reference_impl.roles import ItemStream
 
 Get = Callable[..., bytes]
 Body = Callable[[bytes], bytes]
@@ -107,7 +107,7 @@ def test_a_client_that_leaves_reaches_the_producer(serving: Serving, prefix: str
         heard: asyncio.Future[Code] = asyncio.get_running_loop().create_future()
         cleanups: list[int] = []
 
-        async def produce(stream: Stream[Item], values: Values) -> None:
+        async def produce(stream: ItemStream, values: Values) -> None:
             stream.on_end(lambda: cleanups.append(1))
             await stream.send(Item(1, ""))
             try:

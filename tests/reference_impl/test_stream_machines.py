@@ -1,8 +1,8 @@
 """The four shells of the reference stream against one model of docs/stream.md, in histories that are drawn.
 
-A machine makes drawn calls, several at once where a step says "join": tasks that begin in one turn of a loop, threads
-that race. After each step the shell shows which calls are over and with what, who waits, and how its listeners ran; all
-of that must fit a state that the page allows. STREAMSPEC_EXAMPLES says how many histories each shell gets.
+A machine makes drawn calls, one by one or together: tasks that begin in one turn of a loop, threads that race. When
+nobody moves any more the shell shows which calls are over and with what, who waits, and how its listeners ran; all of
+that must fit a state that the page allows. STREAMSPEC_EXAMPLES says how many histories each shell gets.
 """
 
 from __future__ import annotations
@@ -10,28 +10,30 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args, get_type_hints
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
-from stream_callers import OURS, InLoop, InThreads
-from stream_model import Call, Failure, Model
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from stream_callers import OURS, InLoop, InThreads, wakes_for_a_try
+from stream_model import Model
 from stream_possible import Lost, Possible
+from stream_words import ENDED, Call, Failure
 
-from streamspec.reference_impl.stream import aio, tabled, threads
+from streamspec.reference_impl.stream import aio, tabled, thread_ends, threads
 from streamspec.reference_impl.stream import dialect as dialects
 from streamspec.reference_impl.stream.dialect import DEFAULT, Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-EXAMPLES: Final = int(os.environ.get("STREAMSPEC_EXAMPLES", "60"))
+EXAMPLES: Final = int(os.environ.get("STREAMSPEC_EXAMPLES", "25"))
 STEPS: Final = 30
-SENDERS, RECEIVERS, OTHERS = ("s0", "s1", "s2", "s3"), ("r0", "r1", "r2"), ("o0", "o1", "o2")
+AFTER_THE_END: Final = 8  # calls, and then the next stream
+LONGEST: Final = 80
 
-CAPACITIES = (0, 1, 2, 16, 0, 1)
 PRESETS = ("DEFAULT", "OPENSEARCH_EARLY", "RAFFEL", "GRPC_AIO")
 
 
@@ -54,19 +56,83 @@ FAILURES = (
     Failure("NO_CODE_OF_OURS", f"{OURS}secret", f"{OURS}secret"),
     Failure(None, None, f"{OURS}secret"),
 )
+REASONS = ("", f"{OURS}enough", f"{OURS}more than enough")
 
-# The times of a stream (deadline, idle) and of a send; few streams have any.
-LOOP_TIMES = ((None, None),) * 12 + ((0.0, None), (None, 0.0), (8.0, None), (None, 4.0), (8.0, 4.0))
-REAL_TIMES = ((None, None),) * 12 + ((0.0, None), (None, 0.0), (0.02, None), (None, 0.01), (60.0, 60.0))
-LOOP_TIMEOUTS = (None, None, None, None, 0.0, -1.0, 0.5, 2.0, 4.0)
-REAL_TIMEOUTS = (None, None, None, None, None, None, None, 0.0, -1.0, 0.002)
-LOOP_SLEEPS, REAL_SLEEPS = (0.0, 0.5, 4.0, 100.0), (0.0, 3600.0)
 
+class Draft(NamedTuple):
+    """A call before it is known who can make it."""
+
+    word: str
+    who: int = 0
+    items: int = 0
+    time: str | None = None
+    what: Any = None
+
+
+SENDERS, RECEIVERS, OTHERS = ("s0", "s1", "s2", "s3"), ("r0", "r1", "r2"), ("o0", "o1", "o2")
+GROUPS = {
+    **dict.fromkeys(("send", "send_batch", "sleep"), SENDERS),
+    **dict.fromkeys(("receive", "receive_batch", "iterate"), RECEIVERS),
+}
 LONG = frozenset({"send_batch", "receive_batch", "iterate"})
-ENDLESS: Final = 99
-FEW: Final = 4  # items that a thread may send while others race it
-HOW = st.sampled_from(("look", "blind", "blind", "join", "join"))
-WHO = st.integers(0, 3)
+ALL: Final = 99
+
+# What a time is called, and how long it is for tasks and for threads. Real ones are up at once, at any moment or never.
+LOOP_S = {"past": -1.0, "now": 0.0, "soon": 0.5, "later": 4.0}
+REAL_S = {"past": -1.0, "now": 0.0, "soon": 0.002, "later": 3600.0}
+
+GOING_ON = (
+    *(Draft("send", who, 1, time) for who in range(4) for time in (None, None, None, None, "soon", "later")),
+    *(Draft("send", who, 1, time) for who in range(2) for time in ("past", "now", "now")),
+    *(Draft("send_batch", n % 4, n, what=listed) for n in (0, 1, 2, 3, 4, ALL) for listed in (True, False)),
+    *[Draft("receive", who) for who in range(3)] * 8,
+    *[Draft("receive_batch", who) for who in range(3)] * 2,
+    *(Draft("iterate", who, what=(ALL, "break")) for who in range(3)),
+    *[Draft("leave", who) for who in range(7)] * 5,
+    *[Draft("poll")] * 8,
+    *[Draft("pause")] * 5,
+    *[Draft("resume")] * 7,
+    *(Draft(word, what=raises) for word in ("on_end", "on_ready") for raises in (False, True)),
+    *(Draft("sleep", who, time=time) for who in range(4) for time in ("now", "soon", "later")),
+    *[Draft("time", time=time) for time in ("soon", "later")] * 4,
+    Draft("time", time="all"),
+)
+# None of these for a while: a history that ends at once has seen little.
+ENDING = (
+    *[Draft("complete")] * 6,
+    *(Draft("error", what=failure) for failure in FAILURES),
+    *(Draft("cancel", what=reason) for reason in REASONS),
+    *(Draft("iterate", n, what=(n, how)) for n in (1, 2, 3) for how in ("break", "raise")),
+)
+DRAFTS = st.lists(st.sampled_from(GOING_ON + ENDING), min_size=1, max_size=6)
+
+TIMES: Final = (
+    *[(None, None)] * 8,
+    *((deadline, idle) for deadline in (None, "now", "limit") for idle in (None, "now", "limit")),
+    (None, "limit"),
+)
+LIMITS_S = {"loop": {"now": 0.0, "limit": 8.0}, "real": {"now": 0.0, "limit": 0.02}}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a stream is made with, and after how many calls it may end."""
+
+    capacity: int
+    dialect: str
+    times: tuple[str | None, str | None]
+    send_timeout: str | None
+    ends_from: int
+
+
+PLANS = st.builds(
+    Plan,
+    capacity=st.sampled_from((1, 0, 2, 16, 0, 1, 2)),
+    dialect=st.sampled_from(tuple(DIALECTS)),
+    times=st.sampled_from(TIMES),
+    send_timeout=st.sampled_from((None, None, None, None, "now", "later")),
+    ends_from=st.sampled_from((30, 20, 10, 0)),
+)
 
 
 @dataclass
@@ -75,20 +141,37 @@ class Tally:
 
     steps: int = 0
     together: int = 0
+    streams: int = 0
+    undecided: int = 0
+    lost: int = 0
     calls: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     phases: Counter[str] = field(default_factory=Counter)
-    states: set[object] = field(default_factory=set)
     parked: Counter[int] = field(default_factory=Counter)
-    undecided: int = 0
-    lost: int = 0
+    states: set[object] = field(default_factory=set)
 
     def __str__(self) -> str:
         return (
-            f"{self.steps} steps, {self.together} of them of several calls, {len(self.states)} states, "
-            f"{self.undecided} times more than one state was possible, {self.lost} histories lost\n  {self.calls.total()} calls: {dict(self.calls)}\n"
-            f"  outcomes: {dict(self.outcomes)}\n  phases: {dict(self.phases)}, parked calls: {dict(sorted(self.parked.items()))}"
+            f"{self.streams} streams, {self.steps} steps, {self.together} of them of several calls, "
+            f"{len(self.states)} states; {self.undecided} times more than one was possible, {self.lost} streams lost\n"
+            f"  {self.calls.total()} calls: {dict(self.calls)}\n  outcomes: {dict(self.outcomes)}\n"
+            f"  phases: {dict(self.phases)}, parked calls: {dict(sorted(self.parked.items()))}"
         )
+
+    def note(self, plan: Plan, model: Model, outcomes: list[Any]) -> None:
+        self.steps += 1
+        self.outcomes.update(_kind(outcome) for outcome in outcomes)
+        self.phases[model.phase] += 1
+        parked = tuple(model.open[name].call.word for name in (*model.senders, *model.receivers, *model.sleepers))
+        self.parked[len(parked)] += 1
+        watched = (len(model.listeners), len(model.watchers))
+        self.states.add((plan.dialect, plan.capacity, model.phase, model.paused, len(model.buffer), parked, watched))
+
+
+def _kind(outcome: Any) -> str:
+    if isinstance(outcome, str):
+        return outcome
+    return " ".join(str(word) for word in outcome[:2]) if outcome[0] in {"raised", "said"} else str(outcome[0])
 
 
 @dataclass(frozen=True)
@@ -98,253 +181,197 @@ class Shell:
 
     @property
     def real_time(self) -> bool:
-        return self.callers.real_time
+        return self.callers is InThreads
 
-    @property
-    def together_max(self) -> int:
-        """Several that were given items in one turn can all leave in it."""
-        return 3 if self.real_time else 6
+    def seconds(self, time: str | None) -> float | None:
+        return None if time is None else (REAL_S if self.real_time else LOOP_S)[time]
+
+    def limits(self, times: tuple[str | None, str | None]) -> list[float | None]:
+        limits_s = LIMITS_S["real" if self.real_time else "loop"]
+        return [None if time is None else limits_s[time] for time in times]
+
+
+def _locked(**options: Any) -> threads.Stream[Any]:
+    """One whose every call takes the lock, as on a Python without the GIL."""
+    with mock.patch.object(thread_ends, "ATOMIC", new=False):
+        stream: threads.Stream[Any] = threads.Stream(**options)
+        stream.resume()  # its lock is made with the first call
+    return stream
 
 
 SHELLS = {
     "aio": Shell(aio.Stream, InLoop),
     "tabled asyncio": Shell(tabled.AsyncStream, InLoop),
     "threads": Shell(threads.Stream, InThreads),
+    "threads, locked": Shell(_locked, InThreads),
     "tabled threads": Shell(tabled.ThreadStream, InThreads),
 }
 
 
+class History:
+    """One stream, its callers, and the states that it may be in."""
+
+    def __init__(self, shell: Shell, plan: Plan, tally: Tally) -> None:
+        self.shell = shell
+        self.plan = plan
+        self.tally = tally
+        self.written: list[str] = [str(plan)]  # what happened: racing threads may never do the same again
+        self.whose: dict[str, Call] = {}  # the latest call of each caller
+        self.pending: list[tuple[str, Call]] = []
+        self.calls = self.items = self.since_the_end = 0
+        self.is_judged = True
+        deadline_s, idle_s = shell.limits(plan.times)
+        self.is_short_lived = deadline_s is not None or idle_s is not None
+        timeout_s = shell.seconds(plan.send_timeout)
+        dialect = DIALECTS[plan.dialect]
+        model = Model(plan.capacity, dialect, timeout_s, deadline_s, idle_s, wakes_for_a_try(shell.make, shell.callers))
+        if 0 in {deadline_s, idle_s}:
+            model.time_is_up(None)
+        self.possible = Possible(model)
+        options = {"send_timeout_s": timeout_s, "deadline_s": deadline_s, "idle_s": idle_s}
+        self.callers = shell.callers(shell.make, capacity=plan.capacity, dialect=dialect, **options)
+        tally.streams += 1
+
+    @property
+    def is_over(self) -> bool:
+        return not self.is_judged or self.since_the_end > AFTER_THE_END or self.calls > LONGEST
+
+    def draw(self, draft: Draft) -> None:
+        """The call joins the pending ones, made by the first who has nothing else to do. Or nothing, if nobody has."""
+        if self.calls < self.plan.ends_from and draft in ENDING:
+            return
+        if draft.word == "time":
+            self.pass_time(draft.time)
+            return
+        group = GROUPS.get(draft.word, OTHERS)
+        callers = [group[(draft.who + n) % len(group)] for n in range(len(group))]
+        free = [caller for caller in callers if not self._is_busy(caller)]
+        what = self._who_leaves(draft.who) if draft.word == "leave" else draft.what
+        if not free or (draft.word == "leave" and what is None) or (draft.word in LONG and self._has_long(group)):
+            return
+        self.calls += 1
+        count = min(draft.items, self.plan.capacity + 3)
+        items = tuple(range(self.items + 1, self.items + count + 1))
+        self.items += count
+        call = Call(self.calls, draft.word, items, self.shell.seconds(draft.time), what)
+        self.whose[free[0]] = call
+        self.pending.append((free[0], call))
+
+    def make_calls(self, *, look: bool) -> None:
+        issued, self.pending = self.pending, []
+        if not issued or not self.is_judged:
+            return
+        calls = [call for _, call in issued]
+        self.written.append(" | ".join(f"{who} {call}" for who, call in issued))
+        self.tally.calls.update(call.word for call in calls)
+        self.tally.together += len(calls) > 1
+        self.callers.do(issued)
+        try:
+            (self.possible.race if self.shell.real_time else self.possible.turn)(calls)
+        except Lost:
+            self.is_judged = False
+            self.tally.lost += 1
+            return
+        self._compare(look=look)
+
+    def pass_time(self, time: str | None) -> None:
+        """In real time there is only one step: until every limit has passed."""
+        self.make_calls(look=False)
+        if not self.is_judged or time is None or (self.shell.real_time and not self.is_short_lived):
+            return
+        self.written.append(f"time: {time}")
+        if isinstance(self.callers, InThreads):
+            self.callers.until_ended()
+            self.possible.end_of_time()
+        else:
+            seconds = {"soon": 0.5, "later": 3.5, "all": 60.0}[time]
+            self.callers.pass_time(seconds)
+            self.possible.pass_time(seconds)
+        self._compare(look=True)
+
+    def finish(self) -> None:
+        """Whoever still waits is released, in the order that the model says."""
+        for word in ("resume", "complete", "poll", "cancel"):
+            self.draw(Draft(word, what="" if word == "cancel" else None))
+            self.make_calls(look=True)
+
+    def _who_leaves(self, who: int) -> int | None:
+        waiting = [call for caller in SENDERS + RECEIVERS if self._is_busy(caller) and (call := self.whose[caller])]
+        if self.calls < self.plan.ends_from:
+            waiting = [call for call in waiting if call.word != "iterate"]
+        return waiting[who % len(waiting)].name if waiting and not self.shell.real_time else None
+
+    def _has_long(self, group: tuple[str, ...]) -> bool:
+        """Few calls of many items at a time, or there are too many orders to follow."""
+        long = sum(self._is_busy(caller) and self.whose[caller].word in LONG for caller in group)
+        return long >= (1 if self.shell.real_time else 2)
+
+    def _is_busy(self, caller: str) -> bool:
+        return caller in self.whose and self.whose[caller].name not in self.callers.notes.over
+
+    def _compare(self, *, look: bool) -> None:
+        try:
+            seen = self.callers.seen(look=look)
+            self.written.append(f"  {seen}")
+            self.possible.keep_those_that_show(seen)
+        except AssertionError as problem:
+            self.is_judged = False
+            raise AssertionError("\n".join([*self.written, str(problem)])) from None
+        self.tally.undecided += len(self.possible.models) > 1
+        self.tally.note(self.plan, self.possible.models[0], list(seen.over.values()))
+        self.since_the_end += seen.phase in ENDED
+
+
 class Machine(RuleBasedStateMachine):
-    """One history of one stream. Nothing is drawn by what happened: threads may do it differently next time."""
+    """Some streams, one after the other. Nothing is drawn by what happened: threads may do it differently next time."""
 
     def __init__(self, shell: Shell, tally: Tally) -> None:
         super().__init__()
         self.shell = shell
         self.tally = tally
-        self.callers: InLoop | InThreads | None = None
-        self.whose: dict[str, int] = {}  # the latest call of each caller
-        self.names = 0
-        self.items = 0
-        self.rules = 0
-        self.history: list[str] = []  # as it happened
-        self.iterations: set[int] = set()
-        self.long: set[int] = set()
-        self.pending: list[tuple[str, Call]] = []
-        self.sound = True  # so far
+        self.plans: list[Plan] = []
+        self.history: History | None = None
 
-    @initialize(
-        capacity=st.sampled_from(CAPACITIES),
-        name=st.sampled_from(sorted(DIALECTS)),
-        times=st.integers(0, 99),
-        timeout=st.sampled_from((None, None, None, 0.0, 3.0)),
-        ends_from=st.sampled_from((20, 15, 10, 5, 0)),
-    )
-    def make(self, capacity: int, name: str, times: int, timeout: float | None, ends_from: int) -> None:
-        choices = REAL_TIMES if self.shell.real_time else LOOP_TIMES
-        deadline_s, idle_s = choices[times % len(choices)]
-        timeout_s = timeout if not self.shell.real_time or timeout == 0 else None
-        dialect = DIALECTS[name]
-        self.dialect_name = name
-        self.capacity = capacity
-        self.ends_from = ends_from
-        self.short_lived = self.shell.real_time and any(s is not None and 0 < s < 1 for s in (deadline_s, idle_s))
-        # The page leaves one question open.
-        models = [Model(capacity, dialect, timeout_s, deadline_s, idle_s, tries_wake) for tries_wake in (False, True)]
-        if 0 in {deadline_s, idle_s}:
-            for model in models:
-                model.time_is_up(None)
-        self.possible = Possible(*models)
-        self.history.append(str(models[0]))
-        self.callers = self.shell.callers(
-            self.shell.make,
-            capacity=capacity,
-            dialect=dialect,
-            send_timeout_s=timeout_s,
-            deadline_s=deadline_s,
-            idle_s=idle_s,
-        )
+    @initialize(plans=st.lists(PLANS, min_size=6, max_size=6))
+    def make(self, plans: list[Plan]) -> None:
+        self.plans = plans
 
-    @rule(who=WHO, timeout=st.integers(0, 99), how=HOW)
-    def send(self, who: int, timeout: int, how: str) -> None:
-        timeouts = REAL_TIMEOUTS if self.shell.real_time else LOOP_TIMEOUTS
-        self._call(SENDERS, who, how, "send", items=1, seconds=timeouts[timeout % len(timeouts)])
+    @rule(drafts=DRAFTS, look=st.booleans())
+    def call_together(self, drafts: list[Draft], look: bool) -> None:
+        """All of them in one turn of the loop; three threads at once."""
+        history = self._history()
+        for draft in drafts:
+            history.draw(draft)
+            crowd = self.shell.real_time and (len(history.pending) == 3 or draft.items > 3)
+            if crowd:
+                history.make_calls(look=look)
+        history.make_calls(look=look)
 
-    @rule(who=WHO, how=HOW)
-    def send_and_wait(self, who: int, how: str) -> None:
-        self._call(SENDERS, who, how, "send", items=1)
-
-    @rule(who=WHO, items=st.sampled_from((0, 1, 2, 3, 4, 15, 18)), listed=st.booleans(), how=HOW)
-    def send_batch(self, who: int, items: int, listed: bool, how: str) -> None:
-        self._call(SENDERS, who, how, "send_batch", items=items, what=listed)
-
-    @rule(who=WHO, seconds=st.integers(0, 99), how=HOW)
-    def sleep(self, who: int, seconds: int, how: str) -> None:
-        sleeps = REAL_SLEEPS if self.shell.real_time else LOOP_SLEEPS
-        self._call(SENDERS, who, how, "sleep", seconds=sleeps[seconds % len(sleeps)])
-
-    @rule(who=WHO, how=HOW)
-    def receive(self, who: int, how: str) -> None:
-        self._call(RECEIVERS, who, how, "receive")
-
-    @rule(who=WHO, how=HOW)
-    def receive_again(self, who: int, how: str) -> None:
-        self._call(RECEIVERS, who, how, "receive")
-
-    @rule(who=WHO, how=HOW)
-    def receive_batch(self, who: int, how: str) -> None:
-        self._call(RECEIVERS, who, how, "receive_batch")
-
-    @rule(who=WHO, limit=st.sampled_from((ENDLESS, ENDLESS, 4, 2, 1)), left=st.sampled_from(("break", "raise")), how=HOW)
-    def iterate(self, who: int, limit: int, left: str, how: str) -> None:
-        self._call(RECEIVERS, who, how, "iterate", what=(limit if self.may_end else ENDLESS, left))
-
-    @rule(how=HOW)
-    def poll(self, how: str) -> None:
-        self._call(OTHERS, 0, how, "poll")
-
-    @rule(word=st.sampled_from(("pause", "resume", "resume")), how=HOW)
-    def hold(self, word: str, how: str) -> None:
-        self._call(OTHERS, 0, how, word)
-
-    @rule(word=st.sampled_from(("on_end", "on_ready")), raises=st.booleans(), how=HOW)
-    def listen(self, word: str, raises: bool, how: str) -> None:
-        self._call(OTHERS, 0, how, word, what=raises)
-
-    @precondition(lambda self: self.may_end)
-    @rule(
-        word=st.sampled_from(("complete", "complete", "error", "error", "cancel")),
-        failure=st.sampled_from(FAILURES),
-        reason=st.sampled_from(("", f"{OURS}enough", f"{OURS}more than enough")),
-        how=HOW,
-    )
-    def end(self, word: str, failure: Failure, reason: str, how: str) -> None:
-        self._call(OTHERS, 0, how, word, what={"error": failure, "cancel": reason}.get(word))
-
-    @precondition(lambda self: not self.shell.real_time)
-    @rule(who=st.integers(0, 6), how=HOW)
-    def leave(self, who: int, how: str) -> None:
-        """The task of a call that is not over is cancelled, also one that has just been answered in this turn."""
-        candidates = [name for caller in SENDERS + RECEIVERS if self._is_open(name := self.whose.get(caller, 0))]
-        if not self.may_end:
-            candidates = [name for name in candidates if name not in self.iterations]
-        if candidates:
-            self._call(OTHERS, 0, how, "leave", what=candidates[who % len(candidates)])
-
-    @precondition(lambda self: not self.shell.real_time)
-    @rule(seconds=st.sampled_from((0.25, 0.5, 1.5, 3.5, 60.0)))
-    def time_passes(self, seconds: float) -> None:
-        self._flush(look=False)
-        if not self.sound:
-            return
-        self.callers.pass_time(seconds)
-        self.possible.pass_time(seconds)
-        self._compare(look=True)
-
-    @precondition(lambda self: self.shell.real_time and self.short_lived)
-    @rule()
-    def time_is_up(self) -> None:
-        self._flush(look=False)
-        if not self.sound:
-            return
-        self.callers.until_ended()
-        self.possible.end_of_time()
-        self._compare(look=True)
-
-    @property
-    def may_end(self) -> bool:
-        """A history that ends at once has seen little."""
-        return self.rules >= self.ends_from
+    @rule(drafts=DRAFTS, look=st.booleans())
+    def call_one_by_one(self, drafts: list[Draft], look: bool) -> None:
+        history = self._history()
+        for draft in drafts:
+            history.draw(draft)
+            history.make_calls(look=look)
 
     def teardown(self) -> None:
-        """Whoever still waits is released, in the order that the model says."""
-        if self.callers is None:
-            return
+        if self.history is not None:
+            self._end(self.history)
+
+    def _history(self) -> History:
+        if self.history is not None and self.history.is_over:
+            history, self.history = self.history, None
+            self._end(history)
+        if self.history is None:
+            self.history = History(self.shell, self.plans[0], self.tally)
+            self.plans = [*self.plans[1:], self.plans[0]]
+        return self.history
+
+    def _end(self, history: History) -> None:
         try:
-            if self.sound:
-                for word in ("resume", "complete", "poll", "cancel"):
-                    self._call(OTHERS, 0, "look", word, what="" if word == "cancel" else None)
+            history.finish()
         finally:
-            self.callers.close()
-
-    def _call(
-        self,
-        group: tuple[str, ...],
-        who: int,
-        how: str,
-        word: str,
-        *,
-        items: int = 0,
-        seconds: float | None = None,
-        what: Any = None,
-    ) -> None:
-        """By the first of the group, from this one on, who has nothing to do; not at all if there is none."""
-        self.rules += 1
-        callers = [group[(who + n) % len(group)] for n in range(len(group))]
-        free = [caller for caller in callers if not self._is_open(self.whose.get(caller, 0))]
-        if not free or (word in LONG and not self._may_be_long(group)):
-            return
-        caller = free[0]
-        items = min(items, self.capacity + 3)
-        self.names += 1
-        self.items += items
-        call = Call(self.names, word, tuple(range(self.items - items + 1, self.items + 1)), seconds, what)
-        self.whose[caller] = call.name
-        if word == "iterate":
-            self.iterations.add(call.name)
-        if word in LONG:
-            self.long.add(call.name)
-        self.pending.append((caller, call))
-        if how != "join" or (items > FEW and self.shell.real_time) or len(self.pending) == self.shell.together_max:
-            self._flush(look=how == "look")
-
-    def _may_be_long(self, group: tuple[str, ...]) -> bool:
-        """Few calls of many items at a time, or there are too many orders to follow."""
-        open_ = [self.whose[caller] for caller in group if caller in self.whose and self._is_open(self.whose[caller])]
-        return sum(name in self.long for name in open_) < (1 if self.shell.real_time else 2)
-
-    def _is_open(self, name: int) -> bool:
-        return name != 0 and name not in self.callers.notes.over
-
-    def _flush(self, *, look: bool) -> None:
-        issued, self.pending = self.pending, []
-        if not issued or not self.sound:
-            return
-        calls = [call for _, call in issued]
-        self.history.append(f"{' | '.join(map(str, issued))}")
-        self.callers.do(issued)
-        try:
-            (self.possible.race if self.shell.real_time else self.possible.turn)(calls)
-        except Lost:  # what follows in this history cannot be judged
-            self.sound = False
-            self.tally.lost += 1
-            return
-        self.tally.calls.update(call.word for call in calls)
-        self.tally.together += len(calls) > 1
-        self._compare(look=look)
-
-    def _compare(self, *, look: bool) -> None:
-        self.sound = False
-        try:
-            seen = self.callers.seen(look=look)
-            self.history.append(str(seen))
-            self.possible.keep_those_that_show(seen)
-        except AssertionError as problem:  # racing threads may never do the same again
-            raise AssertionError("\n".join([*self.history, str(problem)])) from None
-        self.sound = True
-        self.tally.steps += 1
-        self.tally.undecided += len({model.key() for model in self.possible.models if not model.tries_wake}) > 1
-        self.tally.outcomes.update(_kind(outcome) for outcome in seen.over.values())
-        model = self.possible.models[0]
-        self.tally.phases[model.phase] += 1
-        parked = tuple(model.open[name].call.word for name in (*model.senders, *model.receivers, *model.sleepers))
-        self.tally.parked[len(parked)] += 1
-        self.tally.states.add((self.dialect_name, model.capacity, model.phase, model.paused, len(model.buffer), parked))
-
-
-def _kind(outcome: Any) -> str:
-    if isinstance(outcome, str):
-        return outcome
-    return " ".join(str(word) for word in outcome[:2]) if outcome[0] in {"raised", "said"} else str(outcome[0])
+            history.callers.close()
 
 
 @pytest.mark.parametrize("name", SHELLS)

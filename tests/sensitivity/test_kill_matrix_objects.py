@@ -67,11 +67,19 @@ def test_the_reference_passes_every_rule(name: str) -> None:
 ONLY_AWAITED: set[str] = set()  # rules that need a task that can be cancelled
 
 
+TRUE_FINDINGS = {
+    # anyio keeps what nobody received after the receiving side was closed, until the streams themselves are forgotten
+    "anyio:create_memory_object_stream": ["RL-07"],
+}
+
+
 @pytest.mark.parametrize("name", ["asyncio:Queue", "queue:Queue", "anyio:create_memory_object_stream"])
 def test_somebody_elses_queue_keeps_what_it_claims(name: str) -> None:
     settings = Settings(look=Request(""), object=name)
     found = lines(asyncio.run(run_target(settings, lambda *_: None)))
-    assert [line.rule.id for line in found if line.outcome in {*BAD, Outcome.ERROR, Outcome.INCONCLUSIVE}] == []
+    assert [line.rule.id for line in found if line.outcome in {*BAD, Outcome.ERROR, Outcome.INCONCLUSIVE}] == (
+        TRUE_FINDINGS.get(name, [])
+    )
     assert sum(line.outcome is Outcome.PASS for line in found) >= 5
 
 

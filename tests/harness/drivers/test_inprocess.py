@@ -111,6 +111,7 @@ class Coded(Exception):
     [
         (Refused("CANCELLED"), "CANCELLED", False),
         (Coded(Code.CANCELLED), "CANCELLED", False),
+        (Coded("gkpj"), "", False),
         (Coded(14), "", False),
         (Coded(lambda: 14), "", False),
         (ValueError("no"), "", False),

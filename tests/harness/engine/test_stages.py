@@ -235,6 +235,53 @@ def test_an_object_that_uses_threads_cannot_be_judged_in_virtual_time() -> None:
         played(InThreads, Call("send", "producer"), ALL)
 
 
+def test_an_object_with_a_thread_of_its_own_cannot_be_judged_in_virtual_time() -> None:
+    class HasThread(Awaited):
+        async def send(self, item: Any) -> None:
+            threading.Thread(target=threading.Event().wait, args=(0.5,), daemon=True).start()
+
+    with pytest.raises(Unjudgeable, match="threads"):
+        played(HasThread, Call("send", "producer"), ALL)
+
+
+def test_who_polls_is_given_time_until_nothing_changes_any_more() -> None:
+    class Polls(Awaited):
+        async def send(self, item: Any) -> None:
+            while len(self._items) >= self.capacity:  # noqa: ASYNC110 -- polling is what this is about
+                await asyncio.sleep(0.02)
+            self._items.append(item)
+
+        async def receive(self) -> Any:
+            while not self._items:  # noqa: ASYNC110 -- as above
+                await asyncio.sleep(0.02)
+            return self._items.popleft()
+
+    h = played(Polls, Call("send", "producer", n=9), Call("receive", "consumer", n=9), ALL)
+    assert len(calls.items(h, "one")) == 9
+    (settled,) = calls.settlings(h, "one")
+    assert settled.event == Settled()
+
+
+def test_who_waits_for_a_time_of_its_own_may_only_be_slow() -> None:
+    class Slow(Awaited):
+        async def receive(self) -> Any:
+            while not self._items:  # noqa: ASYNC110 -- as above
+                await asyncio.sleep(60)
+            return self._items.popleft()
+
+    h = played(Slow, Call("receive", "consumer"), Settle())
+    assert [r.event for r in calls.settlings(h, "one")] == [Settled(exact=False)]
+
+
+def test_an_end_that_we_do_not_know_is_not_received_for_ever() -> None:
+    class Nones(Awaited):
+        async def receive(self) -> Any:
+            return None
+
+    h = played(Nones, Call("receive", "consumer", n=0), ALL)
+    assert 10 < len(calls.items(h, "one")) < 100
+
+
 def test_what_an_object_raises_is_an_event_whatever_it_is() -> None:
     class Odd(Awaited):
         async def receive(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,13 @@ async def _connection(loop: VirtualLoop) -> None:
     await asyncio.open_connection("127.0.0.1", 9)
 
 
+async def _socket(loop: VirtualLoop) -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        one.settimeout(0)
+        await loop.sock_recv(one, 1)
+
+
 async def _datagrams(loop: VirtualLoop) -> None:
     await loop.create_datagram_endpoint(asyncio.DatagramProtocol, ("127.0.0.1", 0))
 
@@ -103,6 +111,7 @@ async def _never_still(loop: VirtualLoop) -> None:
         (_thread, "threads"),
         (_connection, "I/O"),
         (_datagrams, "I/O"),
+        (_socket, "I/O"),
         (_nothing, "nothing is ready"),
         (_never_still, "without ever waiting"),
     ],
@@ -110,6 +119,16 @@ async def _never_still(loop: VirtualLoop) -> None:
 def test_what_needs_real_time_is_refused(what: Callable[[VirtualLoop], Coroutine[None, None, None]], why: str) -> None:
     with pytest.raises(NotVirtual, match=why):
         in_virtual_time(what)
+
+
+def test_a_thread_that_wakes_the_loop_is_seen_even_if_nobody_says_so() -> None:
+    async def main(loop: VirtualLoop) -> str:
+        thread = threading.Thread(target=lambda: loop.call_soon_threadsafe(list))
+        thread.start()
+        thread.join(10)
+        return loop.refused
+
+    assert "threads" in in_virtual_time(main)
 
 
 def test_tasks_that_were_left_behind_are_cancelled() -> None:
