@@ -324,7 +324,7 @@ def _parked(stream: Any) -> tuple[int, int]:
 
 
 @functools.cache
-def wakes_for_a_try(make: Callable[..., Any], callers: type[InLoop] | type[InThreads]) -> bool:
+def wakes_for_a_try(make: Callable[..., Any], callers: type[InLoop | InThreads]) -> bool:
     """Whether a send that may not wait, and finds nobody, is an item to a watcher. The page does not say."""
     those = callers(make, capacity=0)
     those.do([("watcher", Call(1, "on_ready", what=False))])
