@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stream_words import Failure, Outcome
 
 LONGEST_S: Final = 10.0
+LINGER_S: Final = 0.0005
 OURS: Final = "ours: "  # begins every message that the page lets through
 KEPT: Final = frozenset({NO_REASON, NOT_FOR_STRANGERS})
 WAITING: Final = SENDS | RECEIVES
@@ -65,9 +66,10 @@ def as_said(failure: StreamError) -> Outcome:
 
 
 class Notes:
-    """What calls and listeners noted."""
+    """What calls and listeners noted. A lingering listener gives whoever runs on too early the time to be seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, linger_s: float = 0) -> None:
+        self.linger_s = linger_s
         self.over: dict[int, Outcome] = {}
         self.heard: list[tuple[int, str, frozenset[int]]] = []
         self.woke: list[int] = []
@@ -95,6 +97,8 @@ class Notes:
 
     def listener(self, stream: Any, call: Call) -> Callable[[], None]:
         def listen() -> None:
+            if self.linger_s:
+                threading.Event().wait(self.linger_s)
             self.heard.append((call.name, stream.state.name, frozenset(self.over)))
             if call.what:
                 raise Complaint
@@ -242,10 +246,11 @@ class InThreads:
     real_time: Final = True
 
     def __init__(self, make: Callable[..., Any], **options: Any) -> None:
-        self.notes = Notes()
+        self.notes = Notes(LINGER_S)
         self.news = threading.Condition()
         self.callers: dict[str, tuple[SimpleQueue[Call | None], threading.Thread]] = {}
         self.open: dict[int, Call] = {}
+        self.others = frozenset(threading.enumerate())
         self._hook, threading.excepthook = threading.excepthook, lambda args: self.notes.complain(args.exc_value)
         self.stream = make(**options)
 
@@ -302,17 +307,20 @@ class InThreads:
             return False
         waiting = sum(call.word in WAITING for call in self.open.values())
         others = {call.word for call in self.open.values()} - WAITING
-        return waiting == sum(_parked(self.stream)) and (not others or (others == {"sleep"} and self._is_open()))
+        if self.stream.state.name in ENDED and (others or self._has_timer()):
+            return False
+        return waiting == sum(_parked(self.stream)) and others <= {"sleep"}
 
-    def _is_open(self) -> bool:
-        return self.stream.state.name not in ENDED
+    def _has_timer(self) -> bool:
+        """A deadline runs the listeners in a thread of its own; and no timer may stay when the stream has ended."""
+        return any(isinstance(thread, threading.Timer) for thread in threading.enumerate() if thread not in self.others)
 
     def _until(self, done: Callable[[], bool], what: str) -> None:
         ends_at_s = time.monotonic() + LONGEST_S
         with self.news:
             while not done():
                 assert time.monotonic() < ends_at_s, f"waited too long for {what}: {list(self.open.values())}"
-                self.news.wait(0.001)  # nobody tells of a call that parks
+                self.news.wait(0.0001)  # nobody tells of a call that parks
 
 
 def _parked(stream: Any) -> tuple[int, int]:

@@ -362,7 +362,7 @@ class Model:
 
     def _end(self, phase: str) -> None:
         self.phase = phase
-        asleep = frozenset({*self.fresh, *self.senders, *self.receivers, *self.sleepers})
+        asleep = frozenset({*self.fresh, *self.senders, *self.receivers})  # who only sleeps may wake at any time
         self.heard += [(call.name, phase, asleep) for call in self.listeners]
         self.complaints += sum(call.what for call in self.listeners)
         self.listeners.clear()

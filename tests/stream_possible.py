@@ -28,17 +28,22 @@ class Lost(Exception):
 
 
 class Possible:
-    def __init__(self, model: Model) -> None:
+    """`leaves_late`: a receive that is cancelled in the turn in which it began is served until its task runs on."""
+
+    def __init__(self, model: Model, *, leaves_late: bool = False) -> None:
         self.models = [model]
+        self.leaves_late = leaves_late
 
     def turn(self, calls: list[Call]) -> None:
         """Tasks of one turn: they begin in their order, and nobody who was answered runs on before the last has."""
         models = self.models
+        late = {call.name for call in calls} if self.leaves_late else set()
         for call in calls:
+            late_ones = [_left_late(model, call) for model in models if call.what in late.intersection(model.receivers)]
             for model in models:
                 model.begin(call)
                 _until_it_waits(model, call.name)
-            models = [other for model in models for other in _left_now_or_later(model)]
+            models = [other for model in models for other in _left_now_or_later(model)] + late_ones
         self.models = _at_rest(models, real_time=False)
 
     def race(self, calls: list[Call]) -> None:
@@ -127,6 +132,7 @@ def _moves(model: Model, *, real_time: bool) -> tuple[Moves, Moves]:
     """What will happen, and what may or may not."""
     must: Moves = [(Model.go_on if real_time else _run_on, name) for name in (*model.going, *model.told)]
     must += [(_leave_an_iteration, None)] if model.leaving else []
+    must += [(Model.leave, name) for name in model.receivers if model.open[name].left]
     if not real_time:
         return must, []
     soon = _soon(model)
@@ -153,6 +159,13 @@ def _begin(model: Model, call: Call) -> None:
 
 def _leave_an_iteration(model: Model, _: None) -> None:
     model.leave_an_iteration()
+
+
+def _left_late(model: Model, call: Call) -> Model:
+    other = _copy(model)
+    other.open[call.what] = other.open[call.what]._replace(left=True)
+    other.over[call.name] = "done"
+    return other
 
 
 def _left_now_or_later(model: Model) -> Iterator[Model]:
