@@ -37,9 +37,10 @@ class Possible:
     def turn(self, calls: list[Call]) -> None:
         """Tasks of one turn: they begin in their order, and nobody who was answered runs on before the last has."""
         models = self.models
-        late = {call.name for call in calls} if self.leaves_late else set()
+        begun = {call.name for call in calls}
         for call in calls:
-            late_ones = [_left_late(model, call) for model in models if call.what in late.intersection(model.receivers)]
+            may_be_late = self.leaves_late and call.word == "leave" and call.what in begun
+            late_ones = [_left_late(model, call) for model in models if may_be_late and call.what in model.receivers]
             for model in models:
                 model.begin(call)
                 _until_it_waits(model, call.name)
