@@ -64,8 +64,8 @@ class Model:
     over: dict[int, Outcome] = field(default_factory=dict)
     leaving: int = 0  # iterations that were left, and have not cancelled yet
     listeners: list[Call] = field(default_factory=list)
-    # A listener that ran at the end, the phase it saw, and the calls that may not have run on before it.
-    heard: list[tuple[int, str, frozenset[int]]] = field(default_factory=list)
+    heard: list[int] = field(default_factory=list)  # listeners that ran at the end
+    answered: frozenset[int] = frozenset()  # by the end, and they may not run on before the listeners have
     late: list[int] = field(default_factory=list)
     watchers: list[Call] = field(default_factory=list)
     woke: list[int] = field(default_factory=list)
@@ -74,6 +74,7 @@ class Model:
     reason: str = ""
     end_told: bool = False
     fresh: set[int] = field(default_factory=set)  # answered in the step that is under way
+    ends: bool = False  # in the step that is under way
 
     # What there is.
 
@@ -85,10 +86,14 @@ class Model:
     def ready(self) -> bool:
         return not self.paused if self.has_items else self.phase != "OPEN"
 
+    def is_given_back(self, name: int) -> bool:
+        """Whether it was given an item, and leaves without it."""
+        return name in self.told and self.open[name].left and self.told[name][0] == "given"
+
     # Steps.
 
     def begin(self, call: Call) -> None:
-        self.fresh.clear()
+        self._step()
         if call.word in SENDS or call.word in RECEIVES:
             self.open[call.name] = Running(call)
             self._next(call.name)
@@ -100,7 +105,9 @@ class Model:
 
     def go_on(self, name: int) -> None:
         """A call that was answered runs on, or one that did not have to wait does the next of its items."""
-        self.fresh.clear()
+        if self.is_given_back(name):
+            self.give_back(name)
+        self._step()
         if name in self.going:
             self.going.remove(name)
             if self.open[name].call.word == "receive_batch":
@@ -110,8 +117,10 @@ class Model:
             return
         told, running = self.told.pop(name), self.open[name]
         match running.call.word, told:
-            case _ if running.left:
-                self._leave(name, told)
+            case word, _ if running.left:
+                self._over(name, "left")
+                if word == "iterate":
+                    self._cancel("")
             case "sleep", _:
                 self._over(name, self._cancelled() if self.phase in GIVEN_UP else "slept")
             case _, "sent":
@@ -123,7 +132,7 @@ class Model:
 
     def leave(self, name: int) -> None:
         """Its task is cancelled: from now on nothing happens in its name, but it has not run on yet."""
-        self.fresh.clear()
+        self._step()
         if name not in self.open:
             return
         self.open[name] = self.open[name]._replace(left=True)
@@ -134,12 +143,12 @@ class Model:
         self._settle()
 
     def leave_an_iteration(self) -> None:
-        self.fresh.clear()
+        self._step()
         self.leaving -= 1
         self._cancel("")
 
     def time_is_up(self, name: int | None) -> None:
-        self.fresh.clear()
+        self._step()
         if name is None:
             if self.phase not in ENDED:
                 self.buffer.clear()
@@ -151,6 +160,19 @@ class Model:
             self.sleepers.remove(name)
             self._tell(name, "slept")
         self._settle()
+
+    def give_back(self, name: int) -> None:
+        """What was given to a call whose task was cancelled goes back to where it came from."""
+        self._step()
+        told, self.told[name] = self.told[name], "gone"
+        lost = self.phase == "ERRORED" and self.dialect.buffered_after_error == "discard"
+        if self.phase not in GIVEN_UP and not lost:
+            self.buffer = sorted([*self.buffer, told[1]])
+        self._settle()
+
+    def _step(self) -> None:
+        self.fresh.clear()
+        self.ends = False
 
     # Sending and receiving.
 
@@ -248,17 +270,6 @@ class Model:
             return
         self.open[call.name] = Running(call, due_s=self.now_s + call.seconds)
         self.sleepers.append(call.name)
-
-    def _leave(self, name: int, told: Outcome) -> None:
-        word = self.open[name].call.word
-        self._over(name, "left")
-        if told[0] == "given":
-            lost = self.phase == "ERRORED" and self.dialect.buffered_after_error == "discard"
-            if self.phase not in GIVEN_UP and not lost:
-                self.buffer = sorted([*self.buffer, told[1]])
-            self._settle()
-        if word == "iterate":
-            self._cancel("")
 
     # What never waits.
 
@@ -362,18 +373,21 @@ class Model:
 
     def _end(self, phase: str) -> None:
         self.phase = phase
-        asleep = frozenset({*self.fresh, *self.senders, *self.receivers})  # who only sleeps may wake at any time
-        self.heard += [(call.name, phase, asleep) for call in self.listeners]
+        self.ends = True
+        self.answered = frozenset(self.fresh)
+        self.heard += [call.name for call in self.listeners]
         self.complaints += sum(call.what for call in self.listeners)
         self.listeners.clear()
         while self.senders:
             self._tell(self.senders.pop(0), self.failure if phase == "ERRORED" else self._cancelled())
         while self.sleepers:
-            self._tell(self.sleepers.pop(0), "slept")
+            self.told[self.sleepers.pop(0)] = "slept"
 
     def _tell(self, name: int, outcome: Outcome) -> None:
         self.told[name] = outcome
         self.fresh.add(name)
+        if self.ends:
+            self.answered |= self.fresh
 
     def _over(self, name: int, outcome: Outcome) -> None:
         self.over[name] = outcome

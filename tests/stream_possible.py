@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SOON_S: Final = 1.0  # in real time, a time that is up within this may be up at any moment; a longer one never is
 STATES_MAX: Final = 4_000  # looked at in one step
 SLOTS: Final = tuple(Model.__slots__)
-NO_STATE: Final = frozenset({"dialect", "fresh"})
+NO_STATE: Final = frozenset({"dialect", "fresh", "ends"})
 
 
 class Lost(Exception):
@@ -28,23 +28,24 @@ class Lost(Exception):
 
 
 class Possible:
-    """`leaves_late`: a receive that is cancelled in the turn in which it began is served until its task runs on."""
+    """Where receives claim (`aio`) one that began in this turn may be served until its task runs on, although that has
+    been cancelled; and what it was given may go back as soon as it is cancelled, or later."""
 
-    def __init__(self, model: Model, *, leaves_late: bool = False) -> None:
+    def __init__(self, model: Model, *, with_claims: bool = False) -> None:
         self.models = [model]
-        self.leaves_late = leaves_late
+        self.with_claims = with_claims
 
     def turn(self, calls: list[Call]) -> None:
         """Tasks of one turn: they begin in their order, and nobody who was answered runs on before the last has."""
         models = self.models
         begun = {call.name for call in calls}
         for call in calls:
-            may_be_late = self.leaves_late and call.word == "leave" and call.what in begun
+            may_be_late = self.with_claims and call.word == "leave" and call.what in begun
             late_ones = [_left_late(model, call) for model in models if may_be_late and call.what in model.receivers]
             for model in models:
                 model.begin(call)
                 _until_it_waits(model, call.name)
-            models = [other for model in models for other in _left_now_or_later(model)] + late_ones
+            models = [other for model in (*models, *late_ones) for other in self._sooner(model)]
         self.models = _at_rest(models, real_time=False)
 
     def race(self, calls: list[Call]) -> None:
@@ -70,6 +71,18 @@ class Possible:
             else:
                 waiting += _at_rest(list(_rung(model)), real_time=False)
         self.models = done
+
+    def _sooner(self, model: Model) -> Iterator[Model]:
+        """An iteration that was left may cancel at once, or only when its task has gone on. Just so a claim."""
+        yield model
+        while model.leaving:
+            model = _copy(model)
+            model.leave_an_iteration()
+            yield model
+        for name in [name for name in model.told if self.with_claims and model.is_given_back(name)]:
+            other = _copy(model)
+            other.give_back(name)
+            yield from self._sooner(other)
 
     def keep_those_that_show(self, seen: Seen) -> None:
         fitting = [model for model in self.models if not _differences(model, seen)]
@@ -169,15 +182,6 @@ def _left_late(model: Model, call: Call) -> Model:
     return other
 
 
-def _left_now_or_later(model: Model) -> Iterator[Model]:
-    """An iteration that was left may cancel at once, or only when its task has gone on."""
-    yield model
-    while model.leaving:
-        model = _copy(model)
-        model.leave_an_iteration()
-        yield model
-
-
 def _run_on_plainly(model: Model) -> None:
     """Whoever changes nothing but himself by running on may as well do so first."""
     for name in [name for name in model.told if _is_plain(model, name)]:
@@ -260,14 +264,13 @@ def _remaining_s(model: Model) -> float | None:
 
 def _misheard(model: Model, seen: Seen) -> Iterator[str]:
     """How its listeners ran: at the end in order and before anybody runs on, later ones each once."""
-    at_the_end = {name: asleep for name, _, asleep in model.heard}
     ran = [name for name, _, _ in seen.heard]
-    if [name for name in ran if name in at_the_end] != list(at_the_end):
-        yield f"listeners at the end: {ran}, not {list(at_the_end)}"
-    if sorted(name for name in ran if name not in at_the_end) != sorted(model.late):
+    if [name for name in ran if name in model.heard] != model.heard:
+        yield f"listeners at the end: {ran}, not {model.heard}"
+    if sorted(name for name in ran if name not in model.heard) != sorted(model.late):
         yield f"late listeners: {ran}, not {model.late}"
     for name, phase, over in seen.heard:
         if phase != model.phase:
             yield f"listener {name} saw {phase}"
-        if early := over & at_the_end.get(name, frozenset()):
-            yield f"{sorted(early)} ran on before listener {name}"
+        if name in model.heard and over & model.answered:
+            yield f"{sorted(over & model.answered)} ran on before listener {name}"

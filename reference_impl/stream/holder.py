@@ -273,8 +273,9 @@ class Holder(Generic[T]):
             _run_each(news.wakes, self._complain)
 
     def _bury_the_gone(self) -> None:
-        for ticket in [*self._senders, *self._receivers]:
-            # Burying one may end the stream, which tells all others and unparks them.
+        # Receivers first: burying a sender may end the stream, and who is gone must not be told so (D7). All who are
+        # left are then told, and parked no more.
+        for ticket in [*self._receivers, *self._senders]:
             if ticket.parked and ticket.signal is not None and ticket.signal.gone():
                 self._withdraw(ticket)
 

@@ -179,7 +179,7 @@ def _kind(outcome: Any) -> str:
 class Shell:
     make: Callable[..., Any]
     callers: type[InLoop | InThreads]
-    leaves_late: bool = False
+    with_claims: bool = False
 
     @property
     def real_time(self) -> bool:
@@ -202,7 +202,7 @@ def _locked(**options: Any) -> threads.Stream[Any]:
 
 
 SHELLS = {
-    "aio": Shell(aio.Stream, InLoop, leaves_late=True),
+    "aio": Shell(aio.Stream, InLoop, with_claims=True),
     "tabled asyncio": Shell(tabled.AsyncStream, InLoop),
     "threads": Shell(threads.Stream, InThreads),
     "threads, locked": Shell(_locked, InThreads),
@@ -229,7 +229,7 @@ class History:
         model = Model(plan.capacity, dialect, timeout_s, deadline_s, idle_s, wakes_for_a_try(shell.make, shell.callers))  # type: ignore[arg-type]  # a class is hashable
         if 0 in {deadline_s, idle_s}:
             model.time_is_up(None)
-        self.possible = Possible(model, leaves_late=shell.leaves_late)
+        self.possible = Possible(model, with_claims=shell.with_claims)
         options = {"send_timeout_s": timeout_s, "deadline_s": deadline_s, "idle_s": idle_s}
         self.callers = shell.callers(shell.make, capacity=plan.capacity, dialect=dialect, **options)
         tally.streams += 1
