@@ -70,6 +70,7 @@ class Model:
         self.sending: list[Call] = []
         self.receiving: list[Call] = []
         self.sleeping: list[Call] = []
+        self.going: list[Call] = []  # answered, and they have more to do: in the order in which they were answered
         self.listeners: list[str] = []
         self.wakes: list[str] = []
         self.outcomes: dict[str, object] = {}
@@ -88,7 +89,14 @@ class Model:
         return not self.paused if self.buffer or self.sending else self.phase is not Phase.OPEN
 
     def send(self, call: Call) -> None:
-        """Its next item, if it has one left."""
+        self._send(call)
+        self.settle()
+
+    def _send(self, call: Call) -> None:
+        """All items that it need not wait for."""
+        while call.items and self.phase is Phase.OPEN and (len(self.buffer) < self.capacity or self._taking()):
+            self._accept(call)
+            self._follow()
         if not call.items:
             self.outcomes[call.name] = None
         elif self.given_up:
@@ -100,14 +108,15 @@ class Model:
             timeout_s = self.send_timeout_s if call.timeout_s is None else call.timeout_s
             call.until_s = NEVER if timeout_s is None else self.now_s + timeout_s
             self.sending.append(call)
+            self._follow()
             if call.until_s <= self.now_s:
-                self._take_or_leave(call)
-            self.settle()
+                self._time_out(call)
 
     def receive(self, call: Call) -> None:
-        self.receiving.append(call)
         if call.batch and not self.paused and (self.buffer or self.sending):
-            self._fill([call])
+            self._fill(call)
+        else:
+            self.receiving.append(call)
         self.settle()
 
     def poll(self) -> object:
@@ -130,6 +139,7 @@ class Model:
         if self.dialect.buffered_after_error == "discard":
             self.buffer.clear()
         self._end(Phase.ERRORED)
+        self.settle()
         return None
 
     def cancel(self) -> bool | None:
@@ -138,6 +148,7 @@ class Model:
             self.settle()
             return self.dialect.cancel_twice
         self._end(Phase.CANCELLED)
+        self.settle()
         return True
 
     def wait(self, seconds: float) -> None:
@@ -153,6 +164,7 @@ class Model:
             if not self.ended and min(self.expires_s, self.accepted_s + self.idle_s) <= at_s:
                 self.buffer.clear()
                 self._end(Phase.EXPIRED)
+            self.settle()
         self.now_s = until_s
 
     def leave(self, name: str) -> None:
@@ -163,6 +175,16 @@ class Model:
         self.settle()
 
     def settle(self) -> None:
+        """What follows at once, then what those do who were answered, one after the other, and what follows from it."""
+        self._follow()
+        while self.going:
+            call = self.going.pop(0)
+            if call.batch:
+                self._fill(call)
+            else:
+                self._send(call)
+
+    def _follow(self) -> None:
         while self._moved():
             pass
         if self.phase is Phase.DRAINING and not self.buffer and not self.sending:
@@ -172,30 +194,18 @@ class Model:
             self.outcomes |= {call.name: [] if call.batch and ending is END else ending for call in self.receiving}
             self.receiving = []
             self.end_told |= ending is END and self.dialect.receive_after_end == "refuse"
-        self._wake()
-
-    def _take_or_leave(self, call: Call) -> None:
-        """A send that has no time to wait is over before anybody else runs on."""
-        while self._moved(running=False):
-            pass
-        self._wake()
-        if call in self.sending:
-            self._time_out(call)
-
-    def _wake(self) -> None:
         if self.wakes and self.ready:
             self.told += self.wakes
             self.wakes = []
 
-    def _moved(self, *, running: bool = True) -> bool:
-        taking = [] if self.paused else [call for call in self.receiving if not call.got]
-        if self.sending and (len(self.buffer) < self.capacity or (taking and not self.buffer)):
-            self._accept(self.sending.pop(0))
-        elif self.buffer and taking:
-            self._give(taking[0])
-        elif running and any(call.got for call in self.receiving):
-            self._wake()
-            self._fill([call for call in self.receiving if call.got])
+    def _taking(self) -> bool:
+        return bool(self.receiving) and not self.paused
+
+    def _moved(self) -> bool:
+        if self.sending and (len(self.buffer) < self.capacity or (self._taking() and not self.buffer)):
+            self._release(self.sending.pop(0))
+        elif self.buffer and self._taking():
+            self._give(self.receiving.pop(0))
         else:
             return False
         return True
@@ -203,30 +213,28 @@ class Model:
     def _accept(self, call: Call) -> None:
         self.buffer.append(call.items.pop(0))
         self.accepted_s = self.now_s
-        self.send(call)  # a batch goes on, behind everybody who waits
+
+    def _release(self, call: Call) -> None:
+        self._accept(call)
+        self.going.append(call)
 
     def _give(self, call: Call) -> None:
         item = self.buffer.pop(0)
         if call.batch:
             call.got.append(item)
+            self.going.append(call)
         else:
-            self.receiving.remove(call)
             self.outcomes[call.name] = item
 
-    def _fill(self, calls: list[Call]) -> None:
-        """A batch takes what there is, and the first item of each parked sender as well. One that had to wait was
-        given an item, and runs on when everybody else waits."""
-        released: list[Call] = []
-        for call in calls:
-            self.receiving.remove(call)
-            if not self.paused:
-                call.got += [*self.buffer, *(sender.items.pop(0) for sender in self.sending)]
-                self.accepted_s = self.now_s if self.sending else self.accepted_s
-                released += self.sending
-                self.buffer, self.sending = [], []
-            self.outcomes[call.name] = call.got
-        for sender in released:
-            self.send(sender)
+    def _fill(self, call: Call) -> None:
+        """A batch takes what there is when it runs, the first item of each parked sender included."""
+        if not self.paused:
+            while self.sending:
+                self._release(self.sending.pop(0))
+            call.got += self.buffer
+            self.buffer = []
+        self.outcomes[call.name] = call.got
+        self._follow()
 
     def _ending(self) -> object:
         if self.phase is not Phase.COMPLETED:
@@ -244,12 +252,12 @@ class Model:
         self.sleeping = []
         self.told += self.listeners
         self.listeners = []
-        self.settle()
+        self._follow()
 
     def _time_out(self, call: Call) -> None:
         self.sending.remove(call)
         self.outcomes[call.name] = Code.TIMED_OUT
-        self.settle()
+        self._follow()
 
     def _too_late(self, twice: str) -> Code | None:
         if self.given_up:

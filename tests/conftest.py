@@ -1,0 +1,14 @@
+"""How the suite draws: the same examples each time, so that a red suite speaks of the change and not of the day.
+
+`tox -e fuzz` draws anew at every run; what it finds becomes an example of its own or a correction. Nothing else here.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("ordinary", derandomize=True)
+settings.register_profile("anew", print_blob=True)
+settings.load_profile("anew" if os.environ.get("STREAMSPEC_FUZZ") else "ordinary")
