@@ -11,6 +11,7 @@ import msgspec
 
 from streamspec.harness.core.explain import Explanation, explain
 from streamspec.harness.core.inert import printable
+from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import Line, Run, counts, exit_code, lines
 
@@ -29,6 +30,18 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     roles: dict[str, str]
     serial: bool
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
+    """How many rules have each outcome. Fields and no mapping: of its keys only some versions of msgspec tell."""
+
+    fail: int
+    error: int
+    warn: int
+    inconclusive: int
+    # "pass" is Python's word; the document has it all the same.
+    pass_: int = msgspec.field(name="PASS")
+    skip: int
 
 
 class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +121,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     problem: str
     exit_code: int
     target: Target
-    counts: dict[OutcomeName, int]
+    counts: Counts
     rules: list[RuleOutcome]
     failures: list[Failure]
     cases: list[CaseResult]
     stored: str
+
+
+_FIELDS: Final = {outcome: "pass_" if outcome is Outcome.PASS else outcome.value.lower() for outcome in Outcome}
 
 
 def schema() -> dict[str, Any]:
@@ -159,7 +175,7 @@ def report(run: Run) -> Report:
             roles={printable(name): printable(path) for name, path in about.roles},
             serial=about.serial,
         ),
-        counts={outcome.value: n for outcome, n in counts(run).items()},
+        counts=Counts(**{_FIELDS[outcome]: n for outcome, n in counts(run).items()}),
         rules=[_rule(line) for line in found],
         failures=failures,
         cases=[_case(result) for result in run.results],
