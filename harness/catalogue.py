@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from streamspec.harness import config
-from streamspec.harness.assembly import all_rules, all_scenarios
 from streamspec.harness.core.explain import record_line
 from streamspec.harness.core.judge import judge
+from streamspec.harness.discovery import all_rules, all_scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

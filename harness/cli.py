@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -22,10 +22,12 @@ from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import EXIT_OURS, EXIT_USAGE, Run, exit_code
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streamspec.harness.assembly import Settings
 
+F = TypeVar("F", bound="Callable[..., Any]")
 STORE = Path(".streamspec") / "runs"
-_OF_SERVERS = ("roles", "profile", "binding", "method", "headers", "data", "insecure", "cacert")  # and of no object
 EXIT_CODES = """
 \b
 Exit codes, the first that applies:
@@ -43,53 +45,101 @@ def main() -> None:
     whether it keeps the streaming contract."""
 
 
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, in the order in which help shows them."""
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+# How a target is asked, alike for every command that sends anything.
+_ASKING = _options(
+    click.option("--profile", default="", metavar="NAME|FILE",
+        help="The dialect: plain (default), guide, streamspec, or a TOML file."),
+    click.option("--binding", default="", metavar="NAME",
+        help="The binding, when it is not to be detected: sse, ndjson, json_array."),
+    click.option("--role", "roles", multiple=True, metavar="NAME=PATH", help="An endpoint and what it does: finite, "
+        "endless, failing, prompt, large, idle, empty, text, resumable; NAME.ATTRIBUTE=VALUE says more "
+        "(finite.items=100, finite.seq=$.n)."),
+    click.option("--tell", "tells", multiple=True, metavar="NAME=URL#FIELD", help="Where the target tells what its "
+        "producers do: produced=/stats#$.produced; likewise sending, offered, ended, cancelled, cleanups, open."),
+    click.option("--spawn", default="", metavar="COMMAND", help="Start the target with this command, in which {port} "
+        "stands for a free port (as in the URL); its process is evidence, and it is ended with the run."),
+    click.option("--pid", default=0, type=click.IntRange(0), help="The target's process, where it runs already."),
+    click.option("-X", "--request", "method", default="", metavar="METHOD", help="The request's method, as with curl."),
+    click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header to send, "
+        "as with curl."),
+    click.option("-d", "--data", default="", metavar="TEXT|@FILE", help="A body to send (POST), as with curl."),
+    click.option("-k", "--insecure", is_flag=True, help="Do not verify the server's certificate."),
+    click.option("--cacert", default="", metavar="FILE", help="Certificates to trust (PEM)."),
+)  # fmt: skip
+
+# What becomes of a run, alike for every command that makes one.
+_RUNNING = _options(
+    click.option("--rule", "rules", multiple=True, metavar="ID",
+        help="Only this rule or family (LC-16, SSE); repeatable."),
+    click.option("-o", "--output", "outputs", multiple=True, metavar="FORMAT=PATH",
+        help="Write a report: text, json, junit or markdown; PATH - is stdout. Repeatable."),
+    click.option("--strict", is_flag=True, help="WARN, INCONCLUSIVE and SKIP fail the run too."),
+    click.option("--seed", default=None, type=int, help="The seed of every choice that a run makes (0)."),
+    click.option("--effort", default="", type=click.Choice(["", "quick", "full", "soak"]),
+        metavar="quick|full|soak", help="How often things that leak or race are repeated (quick)."),
+    click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=STORE, show_default=True,
+        help="Where runs are kept, histories and all."),
+    click.option("--no-store", is_flag=True, help="Keep nothing."),
+    click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True),
+)  # fmt: skip
+
+
 @main.command(epilog=EXIT_CODES)
 @click.argument("url", required=False)
-@click.option("--role", "roles", multiple=True, metavar="NAME=PATH", help="An endpoint and what it does: finite, "
-    "endless, failing or prompt; NAME.ATTRIBUTE=VALUE says more (finite.items=100, finite.seq=$.n).")  # fmt: skip
-@click.option(
-    "--profile",
-    default="",
-    metavar="NAME|FILE",
-    help="The dialect: plain (default), streamspec, or a TOML file.",
-)
+@_ASKING
+@click.option("--config", default="", metavar="FILE", help="What is said of the target in a file; without a URL, "
+    "streamspec.toml of this directory.")  # fmt: skip
+@click.option("--no-config", is_flag=True, help="Read no streamspec.toml.")
 @click.option("--object", "object_", default="", metavar="MODULE:FACTORY",
     help="Judge stream objects of this process instead of a server: what makes one (asyncio:Queue).")  # fmt: skip
 @click.option("--claim", "claims", multiple=True, metavar="NAME",
     help="What the object also does, and no look shows: rendezvous, concurrent-senders.")  # fmt: skip
-@click.option("--binding", default="", metavar="NAME", help="The binding, when it is not to be detected: sse.")
-@click.option("--rule", "rules", multiple=True, metavar="ID", help="Only this rule or family (LC-16, SSE); repeatable.")
-@click.option("-X", "--request", "method", default="", metavar="METHOD", help="The request's method, as with curl.")
-@click.option(
-    "-H",
-    "--header",
-    "headers",
-    multiple=True,
-    metavar="'NAME: VALUE'",
-    help="A header to send, as with curl.",
-)
-@click.option("-d", "--data", default="", metavar="TEXT|@FILE", help="A body to send (POST), as with curl.")
-@click.option("-k", "--insecure", is_flag=True, help="Do not verify the server's certificate.")
-@click.option("--cacert", default="", metavar="FILE", help="Certificates to trust (PEM).")
-@click.option("-o", "--output", "outputs", multiple=True, metavar="FORMAT=PATH",
-    help="Write a report: text or json; PATH - is stdout. Repeatable.")  # fmt: skip
-@click.option("--strict", is_flag=True, help="WARN, INCONCLUSIVE and SKIP fail the run too.")
-@click.option("--seed", default=0, show_default=True, help="The seed of every choice that a run makes.")
-@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=STORE, show_default=True,
-    help="Where runs are kept, histories and all.")  # fmt: skip
-@click.option("--no-store", is_flag=True, help="Keep nothing.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
+@_RUNNING
 def run(url: str | None, **options: Any) -> None:
-    """Judge the stream at URL, or the objects that --object makes; without either, the embedded reference."""
+    """Judge the stream at URL, or the objects that --object makes; without either, what streamspec.toml names, or else
+    the embedded reference."""
     with _errors():
-        from streamspec.harness.progress import Progress
+        from streamspec.harness.options import run_settings
 
         outputs = _outputs(options["outputs"])
-        settings = _settings(url or "", options)
-        with Progress(live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb") as progress:
-            made = asyncio.run(_until_signal(settings, progress))
+        made = _made(run_settings(url or "", options))
         _deliver(made, outputs, options["color"])
     sys.exit(exit_code(made))
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("url", required=False)
+@_ASKING
+@_RUNNING
+def replay(path: Path, url: str | None, **options: Any) -> None:
+    """Play the case of a stored history again: the same requests and acts, on its own target or on URL."""
+    with _errors():
+        from streamspec.harness.engine import store
+        from streamspec.harness.options import replay_settings
+
+        outputs = _outputs(options["outputs"])
+        made = _made(replay_settings(store.load_history(path), url or "", options))
+        _deliver(made, outputs, options["color"])
+    sys.exit(exit_code(made))
+
+
+def _made(settings: Settings) -> Run:
+    from streamspec.harness.progress import Progress
+
+    with Progress(live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb") as progress:
+        return asyncio.run(_until_signal(settings, progress))
 
 
 @main.command()
@@ -146,97 +196,6 @@ async def _serve(port: int) -> None:
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         click.echo(f"listening on {url}/\nits broken variants are listed at {url}/broken/  (Ctrl-C ends)")
         await ended.wait()
-
-
-def _settings(url: str, options: dict[str, Any]) -> Settings:
-    from streamspec.harness import assembly, config
-    from streamspec.harness.core.ports import Request
-
-    if options["object_"]:
-        return _object_settings(url, options)
-    if options["claims"]:
-        raise UsageError("--claim says something of an object, and no --object was given")
-    words = {"method": options["method"], "headers": options["headers"], "data": options["data"]}
-    if not url:
-        given = [name for name in ("roles", "profile", "binding", "method", "headers", "data") if options[name]]
-        if given:
-            raise UsageError(f"--{given[0].removesuffix('s')} says something of a target, and no URL was given")
-        look = Request("")
-        roles, binding, profile = (
-            assembly.EMBEDDED_ROLES,
-            assembly.EMBEDDED_BINDING,
-            assembly.EMBEDDED_PROFILE,
-        )
-    else:
-        body = _body(words["data"])
-        look = Request(
-            config.target_url(url),
-            config.method(words["method"] or ("POST" if body else "GET")),
-            config.headers(words["headers"]),
-            body,
-        )
-        roles, binding, profile = options["roles"], options["binding"], options["profile"] or "plain"
-    return assembly.Settings(
-        look=look,
-        roles=tuple(roles),
-        binding=binding,
-        profile=profile,
-        rules=tuple(options["rules"]),
-        seed=options["seed"],
-        strict=options["strict"],
-        store=None if options["no_store"] else options["store"],
-        transport=_tls(url, insecure=options["insecure"], cacert=options["cacert"]),
-    )
-
-
-def _object_settings(url: str, options: dict[str, Any]) -> Settings:
-    from streamspec.harness import assembly
-    from streamspec.harness.core.ports import Request
-
-    given = [name for name in _OF_SERVERS if options[name]]
-    if url or given:
-        what = f"--{given[0].removesuffix('s')}" if given else url
-        raise UsageError(f"{what}: either a server is judged or an object, and --object was given")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # modules of the directory one stands in, as with `python -m`
-    return assembly.Settings(
-        look=Request(""),
-        rules=tuple(options["rules"]),
-        seed=options["seed"],
-        strict=options["strict"],
-        store=None if options["no_store"] else options["store"],
-        object=options["object_"],
-        claims=tuple(options["claims"]),
-    )
-
-
-def _body(text: str) -> bytes:
-    if not text.startswith("@"):
-        return text.encode()
-    try:
-        return Path(text[1:]).read_bytes()
-    except OSError as error:
-        raise UsageError(f"-d {text}: {error.strerror}") from error
-
-
-def _tls(url: str, *, insecure: bool, cacert: str) -> Any:
-    """A transport with its own TLS context, when one was asked for."""
-    if not (insecure or cacert):
-        return None
-    if not url.startswith("https:"):
-        raise UsageError("-k and --cacert are about https:// targets")
-    import ssl
-
-    from streamspec.harness.transports import http1
-
-    try:
-        context = ssl.create_default_context(cafile=cacert or None)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"--cacert {cacert}: {error}") from error
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return http1.transport(context)
 
 
 async def _until_signal(settings: Settings, progress: Any) -> Run:

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urljoin, urlsplit
 
-from streamspec.harness.core.case import ROLES, Declared, Role
+from streamspec.harness.core.asking import COUNT
+from streamspec.harness.core.case import ROLES, TELLABLE, TEXTS, Declared, Role, Tell
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.ports import Request
-from streamspec.harness.core.profile import KINDS, Clause, Profile
+from streamspec.harness.core.profile import FEATURES, KINDS, Clause, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
 
 _PROFILES: Final = "streamspec.harness.profiles"
 _PROFILE_BYTES_MAX: Final = 1_048_576
+_PROFILE_KEYS: Final = ("name", "sentence", "items", "map", "keep", "features")
 _ITEMS: Final = ("any", "json")
 _HOST: Final = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]*[0-9A-Za-z])?\.?")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_SEQ: Final = re.compile(r"\$(?:\.[^.\s]+)+")
+_SEQ: Final = re.compile(r"\$(?:\.[^.\s]+)*")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -133,22 +136,86 @@ def _attribute(role: str, attribute: str, value: str, where: str) -> Declared:
     if attribute not in known:
         hint = nearest(attribute, known)
         raise UsageError(f"{where}: {role} has no attribute {attribute!r} (it has {', '.join(known)}){hint}")
-    if known[attribute] is str:
-        if not _SEQ.fullmatch(value):
-            raise UsageError(f"{where}: the path of a field is needed, like $.n")
+    kind = known[attribute]
+    if kind is str:
+        return _field_path(value, where)
+    if kind == TEXTS:
+        return _texts(value, where)
+    if isinstance(kind, tuple):
+        if value not in kind:
+            raise UsageError(f"{where}: one of {', '.join(kind)} is needed{nearest(value, kind)}")
         return value
     if not (value.isascii() and value.isdigit()) or len(value) > 9:
         raise UsageError(f"{where}: a whole number from 0 to 999999999 is needed")
     return int(value)
 
 
-def _role(name: str, path: str, attributes: dict[str, Declared], look: Request) -> Role:
+def _field_path(value: str, where: str) -> str:
+    if not _SEQ.fullmatch(value):
+        raise UsageError(f"{where}: the path of a field is needed, like $.n")
+    return value
+
+
+def _texts(value: str, where: str) -> str:
+    """A JSON array of texts, checked and kept as it is."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not found or not all(isinstance(text, str) for text in found):
+        raise UsageError(f'{where}: a JSON array of texts is needed, like ["one", "two\\nlines"]')
+    return value
+
+
+def tells(words: Sequence[str], look: Request) -> tuple[Tell, ...]:
+    """`NAME=URL#FIELD` and `NAME.per=run|stream` words as what the look's server tells. Raises `UsageError`."""
+    places: dict[str, tuple[str, str]] = {}
+    per: dict[str, Literal["run", "stream"]] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        name, dot, attribute = key.partition(".")
+        where = f"--tell {word!r}"
+        if name not in TELLABLE:
+            known = ", ".join(TELLABLE)
+            raise UsageError(f"{where}: nothing is known by {name!r} (there are {known}){nearest(name, TELLABLE)}")
+        if dot:
+            if attribute != "per" or value not in {"run", "stream"}:
+                raise UsageError(f"{where}: write {name}.per=run or {name}.per=stream")
+            per[name] = "run" if value == "run" else "stream"
+            continue
+        url, mark, path = value.partition("#")
+        if not equals or not url or not mark:
+            raise UsageError(f"{where}: write NAME=URL#FIELD, like produced=/stats#$.produced")
+        places[name] = (_same_server(url, look, f"--tell {name}=…"), _field_path(path, where))
+    for name in per:
+        if name not in places:
+            raise UsageError(f"--tell {name}.per=…: where is it told? Say --tell {name}=URL#FIELD as well")
+    return tuple(
+        Tell(name, Request(url, "GET", _for_tells(look.headers)), path, per.get(name, "run"))
+        for name, (url, path) in places.items()
+    )
+
+
+def _for_tells(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The look's headers (they may authorise us), but for what we accept."""
+    kept = (pair for pair in headers if pair[0].lower() not in {"accept", "accept-encoding"})
+    return (*kept, ("Accept", "application/json"), ("Accept-Encoding", "identity"))
+
+
+def _same_server(path: str, look: Request, where: str) -> str:
     try:
         url = target_url(urljoin(look.url, path))
     except (UsageError, ValueError) as error:
-        raise UsageError(f"--role {name}=…: {error}") from error
+        raise UsageError(f"{where}: {error}") from error
     if _origin(url) != _origin(look.url):
-        raise UsageError(f"--role {name}={printable(path)}: a role is an endpoint of the same server")
+        raise UsageError(f"{where}: it is an endpoint of the same server")
+    return url
+
+
+def _role(name: str, path: str, attributes: dict[str, Declared], look: Request) -> Role:
+    url = _same_server(path, look, f"--role {name}=…")
+    if name == "large" and COUNT not in url:
+        raise UsageError(f"--role {name}=…: its URL needs {COUNT}, which stands for the number of items")
     request = Request(url, look.method, look.headers, look.body)
     return Role(name, request, MappingProxyType(attributes))
 
@@ -196,8 +263,8 @@ def profile_from_toml(data: bytes, place: str) -> Profile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{place}: {error}") from error
     for key in table:
-        if key not in {"name", "sentence", "items", "map"}:
-            raise UsageError(f"{place}: unknown key {key!r}{nearest(key, ('name', 'sentence', 'items', 'map'))}")
+        if key not in _PROFILE_KEYS:
+            raise UsageError(f"{place}: unknown key {key!r}{nearest(key, _PROFILE_KEYS)}")
     items = table.get("items", "any")
     if items not in _ITEMS:
         raise UsageError(f"{place}: items = {items!r}; one of {', '.join(_ITEMS)} is needed")
@@ -205,7 +272,19 @@ def profile_from_toml(data: bytes, place: str) -> Profile:
     if not isinstance(rows, list):
         raise UsageError(f"{place}: map is a list of tables, written [[map]]")
     clauses = tuple(_clause(row, f"{place}, [[map]] number {n}") for n, row in enumerate(rows, start=1))
-    return Profile(_text(table, "name", place), _text(table, "sentence", place), items, clauses)
+    keep, features = _words(table, "keep", place), _words(table, "features", place)
+    for feature in features:
+        if feature not in FEATURES:
+            known = ", ".join(FEATURES)
+            raise UsageError(f"{place}: no feature {feature!r} (there are {known}){nearest(feature, FEATURES)}")
+    return Profile(_text(table, "name", place), _text(table, "sentence", place), items, clauses, keep, features)
+
+
+def _words(table: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
+    words = table.get(key, [])
+    if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
+        raise UsageError(f'{place}: {key} = ["…"] is a list of words')
+    return tuple(words)
 
 
 def _text(table: Mapping[str, Any], key: str, place: str) -> str:

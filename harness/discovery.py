@@ -12,13 +12,35 @@ import pkgutil
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from streamspec.harness.config import nearest
+from streamspec.harness.core.case import Scenario
 from streamspec.harness.core.errors import InternalError, UsageError
 from streamspec.harness.core.inert import printable
+from streamspec.harness.core.ports import Adapter, Driver
+from streamspec.harness.core.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = TypeVar("P")
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule of the house, by id."""
+    return tuple(sorted(constants("streamspec.harness.rules", Rule), key=lambda rule: rule.id))
+
+
+def all_scenarios() -> tuple[Scenario, ...]:
+    return constants("streamspec.scenarios.conformance", Scenario)
+
+
+def all_drivers() -> tuple[Driver, ...]:
+    """Every driver of a wire; last the bindings that end by their own grammar, since nearly every server can answer
+    with such a document."""
+    return tuple(sorted(constants("streamspec.harness.drivers", Driver), key=lambda driver: driver.closes))
+
+
+def all_adapters() -> tuple[Adapter, ...]:
+    return constants("streamspec.harness.adapters", Adapter)
 
 
 def constants(package: str, kind: type[P]) -> tuple[P, ...]:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from streamspec.harness import config
-from streamspec.harness.assembly import all_rules
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.judge import Outcome, Verdict, judge
 from streamspec.harness.core.run import About, Result, Run
+from streamspec.harness.discovery import all_rules
 from streamspec.harness.engine import store
 
 if TYPE_CHECKING:

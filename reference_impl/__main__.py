@@ -13,7 +13,8 @@ from streamspec.reference_impl.server import run
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m streamspec.reference_impl",
-        description="Serve the reference streams, and every broken variant under /broken/NAME/.",
+        description="Serve the reference streams in every binding, and every broken variant under /broken/NAME/. "
+        "What their producers do is told under /told.",
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")

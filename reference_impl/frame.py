@@ -1,6 +1,6 @@
-"""What a binding is asked to show: an item, or one of the two endings.
+"""What a binding is asked to show: the beginning, an item, a record that failed, a sign of life, or one of two endings.
 
-Never here: how it looks on any wire.
+Never here: how any of it looks on a wire.
 """
 
 from __future__ import annotations
@@ -13,11 +13,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """The stream is open, and how many items there will be, if that is known. Most bindings have nothing to say."""
+
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """One item. `n` counts from 1 without gaps."""
+    """One item. `n` counts from 1 without gaps. `bare`: its payload is the text, where a binding carries text."""
 
     n: int
     text: str
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFailed:
+    """The item `n` could not be made; the stream goes on."""
+
+    n: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Nothing is new, and somebody is still there. It is no item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +55,5 @@ class Failed:
     message: str
 
 
-Frame = Item | Completed | Failed
+Produced = Item | RecordFailed  # what producers send
+Frame = Begun | Produced | Heartbeat | Completed | Failed

@@ -1,6 +1,6 @@
 """One open stream, from its producer to its last frame: what no binding should repeat.
 
-Never here: HTTP, encoding, sockets. A binding hands in `write`; what it does with bytes is its own affair.
+Never here: HTTP, encoding, sockets. A writer hands in `write`; what it does with bytes is its own affair.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from streamspec.reference_impl.frame import Completed, Failed, Frame, Item
+from streamspec.reference_impl import coding
+from streamspec.reference_impl.frame import Begun, Completed, Failed, Frame, Heartbeat
+from streamspec.reference_impl.outlet import Outlet
 from streamspec.reference_impl.stream.aio import Stream
 from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.stream.holder import GOOD
@@ -21,7 +23,8 @@ from streamspec.reference_impl.stream.tabled import AsyncStream
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from streamspec.reference_impl.roles import ItemStream
+    from streamspec.reference_impl.mount import Answer, Mount
+    from streamspec.reference_impl.outlet import ItemStream
     from streamspec.reference_impl.routing import Asked
     from streamspec.reference_impl.seams import Seams
 
@@ -29,11 +32,16 @@ GRACE_S = 1.0  # for a producer to notice that its stream was cancelled, before 
 
 
 @contextlib.asynccontextmanager
-async def producing(asked: Asked, seams: Seams) -> AsyncIterator[ItemStream]:
+async def producing(asked: Asked, mount: Mount) -> AsyncIterator[ItemStream]:
     """A stream with its producer at work. Leaving cancels what is not over and waits for the producer."""
+    seams, told = mount.seams, mount.told
     # The fast shell has no places where it could be broken.
-    stream: ItemStream = Stream() if seams.parts == GOOD else AsyncStream(parts=seams.parts)
-    producer = asyncio.create_task(_produce(asked, stream, seams))
+    stream: ItemStream = Stream(seams.capacity) if seams.parts == GOOD else AsyncStream(parts=seams.parts)
+    mount.open.add(stream)
+    told.offered += asked.total or 0
+    seams.arrange(stream, told.cleaned_up)
+    outlet = Outlet(stream, told)
+    producer = asyncio.create_task(_produce(asked, stream, outlet, mount))
     try:
         yield stream
     finally:
@@ -41,25 +49,43 @@ async def producing(asked: Asked, seams: Seams) -> AsyncIterator[ItemStream]:
         try:
             await asyncio.wait({producer}, timeout=GRACE_S)
         finally:
-            producer.cancel()
+            if not producer.done():
+                outlet.learn()
+                producer.cancel()
+            mount.open.discard(stream)
+            told.ended += 1
 
 
-async def pump(stream: ItemStream, seams: Seams, write: Callable[[bytes], Awaitable[None]]) -> bool:
+async def pump(stream: ItemStream, answer: Answer, seams: Seams, write: Callable[[bytes], Awaitable[None]]) -> bool:
     """Write every frame of the stream. False if it was cancelled: then nothing more belongs on the wire."""
-    rewrite = seams.rewrite()
-    while True:
-        frame = await _next_frame(stream)
-        if frame is None:
-            return False
+    rewrite, encode = seams.rewrite(), answer.binding.encoder()
+    code = seams.code() if answer.gzip else coding.identity
+    beat_s = answer.asked.values.get("heartbeat_ms", 0) / 1000
+
+    async def show(frame: Frame) -> None:
         for shown in rewrite(frame):
-            await write(seams.encode(shown))
-        if not isinstance(frame, Item):
+            if piece := encode(shown):
+                await write(code(piece, last=False))
+
+    deliver = seams.deliver(show)
+    frame: Frame | None = Begun(answer.asked.total)
+    while frame is not None:
+        await deliver(frame)
+        if isinstance(frame, Completed | Failed):
+            if last := code(b"", last=True):
+                await write(last)
             return True
+        frame = await _next_frame(stream, beat_s)
+    return False
 
 
-async def _next_frame(stream: ItemStream) -> Frame | None:
+async def _next_frame(stream: ItemStream, beat_s: float) -> Frame | None:
     try:
-        item = await stream.receive()
+        # Not one heartbeat is ahead of demand: while a write waits for the client, none is made (BP-19).
+        async with asyncio.timeout(beat_s or None):
+            item = await stream.receive()
+    except TimeoutError:
+        return Heartbeat()
     except StreamError as failure:
         if stream.state is Phase.CANCELLED:
             return None
@@ -67,7 +93,9 @@ async def _next_frame(stream: ItemStream) -> Frame | None:
     return Completed() if item is END else item
 
 
-async def _produce(asked: Asked, stream: ItemStream, seams: Seams) -> None:
+async def _produce(asked: Asked, stream: ItemStream, outlet: Outlet, mount: Mount) -> None:
+    seams, told = mount.seams, mount.told
+
     def end(stream: ItemStream, raised: BaseException | None) -> None:
         # A StreamError was meant for the consumer; what else a handler raises is shown as the seam says.
         if isinstance(raised, Exception) and not isinstance(raised, StreamError):
@@ -75,7 +103,11 @@ async def _produce(asked: Asked, stream: ItemStream, seams: Seams) -> None:
         else:
             seams.parts.after_handler(stream, raised)
 
-    await produce_async(stream, lambda stream: asked.role.produce(stream, asked.values), end)
+    told.open += 1
+    try:
+        await produce_async(stream, lambda _: asked.role.produce(outlet, asked.values), end)
+    finally:
+        told.open -= 1
 
 
 def go_away(stream: ItemStream) -> None:

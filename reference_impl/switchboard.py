@@ -10,9 +10,8 @@ import functools
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
 from streamspec.reference_impl.bindings import rawhttp, wire
+from streamspec.reference_impl.connection import Http
 
 if TYPE_CHECKING:
     from uvicorn import Config
@@ -41,7 +40,7 @@ class Switchboard(asyncio.Protocol):
     ) -> None:
         self._app = app
         self._connections: set[Any] = server_state.connections  # uvicorn asks of its members only a shutdown()
-        self._make_http = functools.partial(H11Protocol, config, server_state, app_state, _loop)
+        self._for_http = (config, server_state, app_state, _loop)
         self._received = b""
         self._transport: asyncio.Transport | None = None
 
@@ -53,10 +52,11 @@ class Switchboard(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         line, end, _ = self._received.partition(b"\n")
-        if self._app.is_for_wire(_path(line)):
+        path = _path(line)
+        if self._app.wire_mount(path):
             self._give_to(rawhttp.Protocol(functools.partial(wire.answer, self._app), self._connections))
         elif end or len(line) > MOST_REQUEST_LINE_BYTES:
-            self._give_to(self._make_http())
+            self._give_to(Http(functools.partial(self._app.misunderstood, path), *self._for_http))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio.Protocol's shape
         self._connections.discard(self)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.judge import Verdict
     from streamspec.harness.core.run import Result
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 OutcomeName = Literal["FAIL", "ERROR", "WARN", "INCONCLUSIVE", "PASS", "SKIP"]
 
 
@@ -30,6 +30,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     roles: dict[str, str]
     serial: bool
+    process: Literal["", "spawn", "pid"]
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
@@ -108,13 +109,14 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The document of one run. `complete` is false when a signal stopped it or nothing could be judged; what it says is
-    true all the same."""
+    true all the same. `notes` are what a person should know of the target's process."""
 
     schema_version: str
     tool: str
     started: str
     duration_s: float
     seed: int
+    effort: str
     calibration: float
     complete: bool
     stopped: str
@@ -126,6 +128,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[Failure]
     cases: list[CaseResult]
     stored: str
+    notes: list[str]
 
 
 _FIELDS: Final = {outcome: "pass_" if outcome is Outcome.PASS else outcome.value.lower() for outcome in Outcome}
@@ -162,6 +165,7 @@ def report(run: Run) -> Report:
         started=printable(about.started),
         duration_s=round(run.duration_s, 3),
         seed=about.seed,
+        effort=printable(about.effort),
         calibration=about.calibration,
         complete=not (run.stopped or run.problem),
         stopped=printable(run.stopped),
@@ -174,12 +178,14 @@ def report(run: Run) -> Report:
             profile=printable(about.profile),
             roles={printable(name): printable(path) for name, path in about.roles},
             serial=about.serial,
+            process=about.process if about.process in {"spawn", "pid"} else "",  # type: ignore[arg-type]  # as narrowed
         ),
         counts=Counts(**{_FIELDS[outcome]: n for outcome, n in counts(run).items()}),
         rules=[_rule(line) for line in found],
         failures=failures,
         cases=[_case(result) for result in run.results],
         stored=printable(about.place),
+        notes=[printable(note) for note in about.notes],
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from streamspec.harness.core.script import Script
 
 Declared = str | int
+TEXTS: Final = "texts"  # the kind of an attribute that is a JSON array of texts
 
 
 @dataclass(frozen=True, slots=True)
 class RoleKind:
-    """A kind of endpoint that a user can declare, and the attributes with which it may be declared."""
+    """A kind of endpoint that a user can declare, and the attributes with which it may be declared: whole numbers,
+    paths of fields (`$.n`), a word out of several, or `TEXTS`."""
 
     name: str
     sentence: str
-    attributes: Mapping[str, type[Declared]]
+    attributes: Mapping[str, type[Declared] | tuple[str, ...] | str]
 
 
 ROLES: Final[Mapping[str, RoleKind]] = MappingProxyType(
@@ -33,9 +35,22 @@ ROLES: Final[Mapping[str, RoleKind]] = MappingProxyType(
         kind.name: kind
         for kind in (
             RoleKind("finite", "ends by itself, with success", {"items": int, "seq": str}),
-            RoleKind("endless", "never ends by itself", {"seq": str}),
+            RoleKind("endless", "never ends by itself", {"first_item_ms": int, "seq": str}),
             RoleKind("failing", "fails after it began", {"items_before": int, "seq": str}),
             RoleKind("prompt", "sends one item, pauses for gap_ms, sends one more", {"gap_ms": int, "seq": str}),
+            RoleKind(
+                "large",
+                "sends {n} items of item_bytes each as fast as they are read, and ends",
+                {"item_bytes": int, "ahead_bytes_max": int, "seq": str},
+            ),
+            RoleKind("idle", "sends one item, then none for longer than anybody waits", {"heartbeat_ms": int}),
+            RoleKind("empty", "ends by itself, with success and without an item", {}),
+            RoleKind("text", "sends these texts as items, and ends", {"items": TEXTS, "field": str}),
+            RoleKind(
+                "resumable",
+                "goes on behind the id in Last-Event-ID; its items carry ids",
+                {"guarantee": ("exactly-once", "at-least-once"), "signals_unknown": ("yes", "no"), "seq": str},
+            ),
         )
     }
 )
@@ -48,6 +63,31 @@ class Role:
     name: str
     request: Request
     attributes: Mapping[str, Declared] = field(default_factory=lambda: MappingProxyType({}))
+
+
+# What a target may tell of its producers, and what each figure means.
+TELLABLE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "offered": "items that the producer was asked for",
+        "produced": "items handed to the framework to be sent",
+        "sending": "1 or true while a producer is inside a send",
+        "ended": "streams that ended, in any way",
+        "cancelled": "streams whose producer learnt that its client had left",
+        "cleanups": "cleanups that ran",
+        "open": "streams whose producer is at work",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Where the target tells one figure: at `field` (a path like `$.a.b`) of the JSON that a GET of `request` answers.
+    `per` run: a total since the target began; per stream: of the stream that was opened last."""
+
+    name: str
+    request: Request
+    field: str
+    per: Literal["run", "stream"] = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +105,11 @@ class Control:
         return max(base_ms, 3 * self.head_ms)
 
 
+def _is_word(role: str, attribute: str) -> bool:
+    """Whether this attribute is one word out of several, so that a rule may need a certain one."""
+    return role in ROLES and isinstance(ROLES[role].attributes.get(attribute), tuple)
+
+
 class Target(Protocol):
     """What the plan asks of a target, whether it is a server or an object."""
 
@@ -79,7 +124,8 @@ class Target(Protocol):
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a target offers to be judged by: found by the probe or declared by the user. Nothing else decides
-    which rules apply."""
+    which rules apply. `closes`: its binding's own grammar says where a stream ends well; `process` is how we came by
+    its process, `spawn` or `pid`, empty when we did not."""
 
     binding: str
     binding_reason: str
@@ -89,6 +135,9 @@ class Capabilities:
     roles: Mapping[str, Role]
     control: Control
     serial: bool = False
+    closes: bool = False
+    tells: tuple[Tell, ...] = ()
+    process: str = ""
 
     def needs(self) -> frozenset[str]:
         """Every need (rule book, closed list) that this target meets, apart from `seq`, which a role brings."""
@@ -97,14 +146,27 @@ class Capabilities:
             met.add("get")
         if not self.serial:
             met.add("concurrent")
-        if self.profile.terminal:
+        if self.terminal:
             met.add("terminal")
+        if self.profile.error_channel:
+            met.add("error-channel")
         if self.profile.items == "json":
             met.add("feature:json-items")
+        met.update(f"feature:{name}" for name in self.profile.features)
         for role in self.roles.values():
             met.add(f"role:{role.name}")
             met.update(f"role:{role.name}.{name}" for name in role.attributes)
+            words = {name: value for name, value in role.attributes.items() if isinstance(value, str)}
+            met.update(f"role:{role.name}.{name}={value}" for name, value in words.items() if _is_word(role.name, name))
+        met.update(f"told:{tell.name}" for tell in self.tells)
+        if self.process:
+            met.update(("process", f"process:{self.process}"))
         return frozenset(met)
+
+    @property
+    def terminal(self) -> bool:
+        """Whether success has a marker inside the stream, by the profile or by the binding's own grammar."""
+        return self.profile.terminal or self.closes
 
     def seq(self, role: str) -> str:
         """The path of the field that counts in this role's items, or empty."""
@@ -115,7 +177,8 @@ class Capabilities:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A script, and the rules that may not stay silent when it has run. `needs` are the script's own, beyond its
-    roles; an `order` above 0 runs later, so that what may harm the target comes last."""
+    roles; an `order` above 0 runs later, so that what may harm the target comes last. `fresh`: it is about memory, and
+    wants a process in which nothing else has happened."""
 
     id: str
     sentence: str
@@ -124,6 +187,7 @@ class Scenario:
     needs: tuple[str, ...] = ()
     by_hand: str = ""
     order: int = 0
+    fresh: bool = False
 
     def all_needs(self) -> tuple[str, ...]:
         return (*self.needs, *(f"role:{role}" for role in self.script.roles()))

@@ -8,11 +8,16 @@ sees, of the raw response from the first octet of its status line where a deviat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
 from streamspec.harness.core.typed import build
+
+
+def _nothing() -> Mapping[str, int | str | bool]:
+    return MappingProxyType({})
+
 
 # -- wire ------------------------------------------------------------------------------------------------------
 
@@ -52,7 +57,8 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class Item:
     """One item of the stream. `n` counts from 0 in arrival order; `sha` and `size` are of the whole payload, `prefix` a
-    bounded, escaped beginning of it; `seq` is the value of the field that the target declared as counting."""
+    bounded, escaped beginning of it; `seq` is the value of the field that the target declared as counting, `id` the id
+    that the item itself carries for a resume, `kept` the scalar fields that the profile keeps."""
 
     n: int
     size: int
@@ -61,13 +67,16 @@ class Item:
     offset: int
     kind: str = ""
     seq: int | None = None
+    id: str = ""
+    kept: Mapping[str, int | str | bool] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The profile's success terminal."""
+    """The profile's success terminal, or the binding's own (the `]` of an array)."""
 
     offset: int = 0
+    kept: Mapping[str, int | str | bool] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,7 @@ class Meta:
 
     kind: str = ""
     offset: int = 0
+    kept: Mapping[str, int | str | bool] = field(default_factory=_nothing)
 
 
 # Every way in which octets can leave a grammar, with the sentence a report prints. The list is closed: a decoder
@@ -130,8 +140,39 @@ DEVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "sse.event-too-long": "an event is longer than our limit",
         "sse.data-too-deep": "an item's JSON nests deeper than our limit",
         "sse.data-not-json": "an item's data is not one RFC 8259 text, and the profile says it is JSON",
+        # newline-delimited JSON: ndjson-spec §3.1
+        "ndjson.not-json": "a line is not one RFC 8259 text",
+        "ndjson.spread": "one JSON text stands on several lines",
+        "ndjson.inner-cr": "a raw CR stands inside a line",
+        "ndjson.utf8": "a line is not valid UTF-8",
+        "ndjson.bom": "a byte order mark stands at the start of a line",
+        "ndjson.crlf": "a line ends with CR LF",
+        "ndjson.empty-line": "a line is empty",
+        "ndjson.unterminated": "the body ended without a line end after its last text",
+        "ndjson.line-too-long": "a line is longer than our limit",
+        "ndjson.too-deep": "a line's JSON nests deeper than our limit",
+        # one JSON array: RFC 8259 §5
+        "array.none": "the body is no JSON array",
+        "array.element": "an element is not one RFC 8259 text",
+        "array.separator": "elements are not separated by one comma",
+        "array.utf8": "the array is not valid UTF-8",
+        "array.bom": "a byte order mark stands before the array",
+        "array.open": "the body ended before the array was closed",
+        "array.excess": "octets that are no blanks came after the end of the array",
+        "array.element-too-long": "an element is longer than our limit",
+        "array.too-deep": "an element nests deeper than our limit",
+        # legal JSON that readers read differently: RFC 8259 §4, §6
+        "json.duplicate-name": "a name stands twice in one object",
+        "json.huge-number": "a number is beyond what a double holds exactly",
+        # content coding: RFC 9110 §8.4, RFC 1952
+        "coding.invalid": "the body is not in the coding that its head names",
+        "coding.cut": "the body ended before the end of its coding",
+        "coding.too-large": "the decoded body is larger than our limit",
     }
 )
+
+
+_OF_THE_BODY: Final = frozenset({"sse", "ndjson", "array", "json", "coding"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +190,11 @@ class Deviation:
     @property
     def place(self) -> str:
         """Which octets `offset` counts, in words for a report."""
-        return "of the body" if self.code.startswith("sse.") else "of the response"
+        return "of the body" if self.code.partition(".")[0] in _OF_THE_BODY else "of the response"
 
 
 def content_coding(opened: Opened) -> str:
-    """The coding of the body, which we ask no server for and cannot read; empty for none (RFC 9110 §8.4)."""
+    """The coding of the body as its head names it; empty for none (RFC 9110 §8.4)."""
     coding = (opened.header("content-encoding") or "").strip().lower()
     return "" if coding == "identity" else coding
 

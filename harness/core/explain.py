@@ -7,9 +7,11 @@ character, escape sequence or bidirectional mark of theirs ever reaches a termin
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
+from streamspec.harness.core.asking import request_of
 from streamspec.harness.core.event import (
     Called,
     Closed,
@@ -26,7 +28,7 @@ from streamspec.harness.core.event import (
     Told,
 )
 from streamspec.harness.core.inert import printable
-from streamspec.harness.core.script import LOOK
+from streamspec.harness.core.script import LOOK, Ask
 
 if TYPE_CHECKING:
     from streamspec.harness.core.event import Event
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.rule import Finding, Rule
 
 AROUND: Final = 2  # records shown on either side of the evidence
+COMMANDS_MAX: Final = 4  # ways to ask again by hand
 SHOWN_MAX: Final = 14  # records shown for one finding
 FINDINGS_MAX: Final = 3  # findings told in full for one verdict
 TEXT_MAX: Final = 160  # characters of one record's line
@@ -160,10 +163,18 @@ def describe(event: Event) -> str:
         case Called() | Returned() | Raised() | Settled() | Told():
             text = _in_process(event)
         case _:
-            told = (f"{f.name}={getattr(event, f.name)!r}" for f in fields(event) if getattr(event, f.name) != "")
+            told = (
+                f"{f.name}={_plain(value)!r}"
+                for f in fields(event)
+                if (value := getattr(event, f.name)) not in ("", {})
+            )
             text = f"{type(event).__name__}({', '.join(told)})"
     text = printable(text)
     return text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _in_process(event: Called | Returned | Raised | Settled | Told) -> str:
@@ -186,16 +197,13 @@ def record_line(record: Record) -> str:
 
 
 def _sent(history: History, sessions: tuple[str, ...]) -> tuple[str, ...]:
-    roles = dict.fromkeys(history.role(session) for session in sessions)
-    asked = history.header.requests
-    told = (f"{asked[role].method} {asked[role].url}  ({role})" for role in roles if role in asked)
-    return tuple(printable(line) for line in told)
+    told = (f"{r.method} {r.url}  ({role})" for role, r in _asked(history, sessions))
+    return tuple(dict.fromkeys(printable(line) for line in told))
 
 
 def _reproduce(history: History, sessions: tuple[str, ...], place: str, rule: str) -> tuple[str, ...]:
-    roles = dict.fromkeys(history.role(session) for session in sessions) or {LOOK: None}
-    asked = history.header.requests
-    commands = list(dict.fromkeys(curl(asked[role]) for role in roles if role in asked))
+    asked = _asked(history, sessions) or [(LOOK, r) for role, r in history.header.requests.items() if role == LOOK]
+    commands = list(dict.fromkeys(curl(request) for _, request in asked))[:COMMANDS_MAX]
     if name := history.header.declared.get("object"):
         commands.append(f"streamspec run --object {shlex.quote(str(name))} --rule {rule}")
     if history.header.by_hand:
@@ -203,6 +211,25 @@ def _reproduce(history: History, sessions: tuple[str, ...], place: str, rule: st
     if place:
         commands.append(f"streamspec judge {shlex.quote(place)} --rule {rule}")
     return tuple(printable(command) for command in commands)
+
+
+def _asked(history: History, sessions: tuple[str, ...]) -> list[tuple[str, Request]]:
+    """The requests of these sessions as they were sent, with their roles."""
+    found: list[tuple[str, Request]] = []
+    size = history.declared("large", "item_bytes")
+    for session in history.header.script.sessions:
+        base = history.header.requests.get(session.role)
+        if base is None or session.id not in sessions:
+            continue
+        ask = next((act for act in session.acts if isinstance(act, Ask)), Ask())
+        last_id = _last_id(history, ask.after)
+        found.append((session.role, request_of(base, ask, session, size if isinstance(size, int) else 1, last_id)))
+    return found
+
+
+def _last_id(history: History, session: str) -> str:
+    ids = [r.event.id for r in history.of(Item, session) if isinstance(r.event, Item) and r.event.id]
+    return ids[-1] if ids else ""
 
 
 def curl(request: Request) -> str:

@@ -21,6 +21,8 @@ from streamspec.harness.core.typed import build
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
+    from streamspec.harness.core.script import Act
+
 VERSION: Final = 1
 T = TypeVar("T")
 Kinds = type[Event] | tuple[type[Event], ...]
@@ -91,6 +93,11 @@ class History:
 
     def first(self, kinds: Kinds, session: str) -> Record | None:
         return next((r for r in self.records_of(session) if isinstance(r.event, kinds)), None)
+
+    def acts(self, session: str) -> tuple[Act, ...]:
+        """What this session was told to do."""
+        found = self._session(session)
+        return found.acts if found else ()
 
     def options(self, session: str) -> Mapping[str, int | str]:
         """With what this session's object was made."""

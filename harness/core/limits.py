@@ -30,6 +30,10 @@ class Limits:
     receive_bytes: int = 65_536
     records_of_a_kind: int = 20_000  # per session and event type (deviations: and code); the rest is Elided
     json_depth: int = 64
+    narrow_bytes: int = 65_536  # SO_RCVBUF of a reader that is about to stand still
+    inflated_bytes: int = 67_108_864  # of one coded body
+    account_bytes: int = 1_048_576  # of one answer to a question what the target tells
+    output_bytes: int = 65_536  # of a spawned target's output, its last ones
 
 
 LIMITS: Final = Limits()
@@ -40,6 +44,7 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "connect_ms": 5_000,  # TCP connect and TLS handshake
         "head_ms": 10_000,  # from request to the whole head; a model may think this long
         "look_ms": 2_000,  # a look reads at most this long (design 5)
+        "lasting_ms": 200,  # a stream that goes on for so long is no fleeting one
         "item_ms": 5_000,  # the next item of a role that is declared to send
         "prompt_ms": 5_000,  # the second item of a prompt role, beyond its declared gap
         "finite_ms": 30_000,  # a finite role, from the request to its end
@@ -51,6 +56,17 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "sibling_ms": 60,  # right after its neighbour left, an end of a sibling is its doing (CN-21)
         "aftermath_ms": 100,  # and later it is not known whose
         "await_ms": 60_000,  # one of our sessions waiting for another
+        "account_ms": 2_000,  # one answer to a question what the target tells
+        "every_ms": 100,  # from one account to the next
+        "steady_ms": 500,  # a figure that was the same for so long stands still
+        "stall_ms": 5_000,  # a reader that stands still; many servers drop one that does for longer
+        "large_ms": 30_000,  # a backlog, read after a stall
+        "learn_ms": 5_000,  # from our leaving until whoever produces has learnt of it
+        "return_ms": 30_000,  # from the end of the last of many streams until their resources are back
+        "silent_ms": 2_000,  # an idle stream, watched; grows with the heartbeat that it declares
+        "heartbeat_ms": 2_000,  # what a declared interval may be exceeded by
+        "ready_ms": 20_000,  # a spawned target, from its start until it listens
+        "end_ms": 5_000,  # and from our signal until it is gone
         "poll_ms": 100,  # virtual time: lets so much pass before it calls an open call parked: some poll
         "settle_ms": 30,  # threads: quiet for so long
         "notice_ms": 250,  # for a stream to notice a cancel (Reactive Streams §3.12 lets it take its time)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from streamspec.harness.core.event import Event, Opened
+    from streamspec.harness.core.event import Event, Opened, SeenBy
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.objects import ObjectTarget
     from streamspec.harness.core.profile import Profile
@@ -35,6 +35,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     malformed: bool = False  # add a header line without a colon: no server acts on it (RFC 9112 §5)
+    receive_buffer_bytes: int = 0  # SO_RCVBUF, set before the handshake; 0 leaves it to the system
 
 
 class Connection(Protocol):
@@ -86,12 +87,14 @@ class Decoder(Protocol):
 @dataclass(frozen=True, slots=True)
 class Driver:
     """One binding. `recognises` says why an answer is in this binding, or None; `decoder(profile, seq, limits)` makes a
-    decoder, `seq` being the JSON path of the field that counts (`$.n`) or empty."""
+    decoder, `seq` being the JSON path of the field that counts (`$.n`) or empty. `closes`: the binding's own grammar
+    says where a stream ends well, whatever the profile."""
 
     name: str
     accept: str
     recognises: Callable[[Opened], str | None]
     decoder: Callable[[Profile, str, Limits], Decoder]
+    closes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,15 @@ class Renderer:
     sentence: str
     render: Callable[[Run, Style], str]
     style: Style = field(default_factory=Style)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One account of the target, true at one instant after it was asked for. `seen_by`: `driver` if the target told it,
+    `harness` if we looked at its process."""
+
+    seen_by: SeenBy
+    values: Mapping[str, int | str]
 
 
 # -- in process ------------------------------------------------------------------------------------------------------

@@ -6,13 +6,26 @@ The TOML files lie in `harness/profiles/`; reading them is the configuration's w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from streamspec.harness.core.inert import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Kind = Literal["start", "item", "completed", "failed", "heartbeat", "meta", "ignore"]
 KINDS: tuple[str, ...] = get_args(Kind)
+_KEPT_CHARS: Final = 200
+
+# What a dialect may promise of its records, each a need `feature:NAME`.
+FEATURES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "counted-end": "the end record counts the records before it (processed, errors)",
+        "record-errors": "a failure of one record is a record of its own, and the stream goes on",
+        "announced-total": "a metadata record comes first and announces the total (totalRecords)",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +38,15 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A dialect. `items` says what an item's payload is; the first clause that matches decides, default `item`."""
+    """A dialect. `items` says what an item's payload is; the first clause that matches decides, default `item`. `keep`
+    names scalar fields of a JSON message that rules want to see, `features` what the dialect promises (`FEATURES`)."""
 
     name: str
     sentence: str
     items: Literal["any", "json"] = "any"
     clauses: tuple[Clause, ...] = ()
+    keep: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
     @property
     def terminal(self) -> bool:
@@ -45,7 +61,18 @@ class Profile:
     @property
     def wants_json(self) -> bool:
         """Whether telling messages apart needs their payload parsed."""
-        return any(key.startswith("json.") for clause in self.clauses for key, _ in clause.when)
+        return bool(self.keep) or any(key.startswith("json.") for clause in self.clauses for key, _ in clause.when)
+
+    def kept(self, json: Any) -> dict[str, int | str | bool]:
+        """The scalar fields of a message that this dialect keeps, bounded."""
+        if not isinstance(json, dict) or not self.keep:
+            return {}
+        found = {name: json[name] for name in self.keep if name in json}
+        return {
+            name: value if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63) else _short(value)
+            for name, value in found.items()
+            if isinstance(value, str | int | float)
+        }
 
     def kind_of(self, event: str, data: str, json: Any) -> Kind:
         """`event` is the message's type, `data` its text, `json` its parsed payload or None."""
@@ -58,6 +85,10 @@ class Profile:
             if all(facts.get(key) == value for key, value in clause.when):
                 return clause.kind
         return "item"
+
+
+def _short(value: object) -> str:
+    return printable(str(value), _KEPT_CHARS)
 
 
 def _spelt(value: str | int) -> str:

@@ -39,7 +39,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a report says of a run besides its results."""
+    """What a report says of a run besides its results. `process` is how we came by the target's process (`spawn`, `pid`
+    or empty); `notes` are what a person should know of it, like processes that survived its end."""
 
     target: str
     binding: str
@@ -53,6 +54,9 @@ class About:
     calibration: float = 1.0
     strict: bool = False
     place: str = ""
+    effort: str = "quick"
+    process: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

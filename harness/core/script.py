@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003 -- typed.build reads our hints at run time
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from streamspec.harness.core.typed import build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LOOK: Final = "look"  # the pseudo-role of the URL itself
 OBJECT: Final = "object"  # and that of a stream object in this process
@@ -20,10 +23,18 @@ BEFORE: Final = "look-before-"  # and those it puts ahead of it: a case starts f
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Send the request and wait for the head of its answer, at most the named budget."""
+    """Send the request and wait for the head of its answer, at most the named budget.
+
+    `coding`: the content codings that we offer to read (`gzip`), instead of none. `after`: resume behind the last id
+    that this session was given; `behind`: behind this very id. `narrow`: with a small SO_RCVBUF, so that whoever sends
+    feels soon that nobody reads."""
 
     malformed: bool = False
     budget: str = "head_ms"
+    coding: str = ""
+    after: str = ""
+    behind: str = ""
+    narrow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,23 @@ class Cancel:
     """End the stream as a client that lost interest: an abrupt close (`rst`) or an orderly one (`fin`)."""
 
     how: Literal["rst", "fin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Take one account: ask the target what it tells of itself, and look at its process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Take accounts again and again, and read nothing, for the named budget. An open stream stalls meanwhile. Sooner
+    over when the figure `still` has been the same for `steady_ms`, when one of `moved` has changed, or when nothing
+    that the target holds is more than in the last account of the session `back`."""
+
+    budget: str
+    still: str = ""
+    moved: tuple[str, ...] = ()
+    back: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +117,15 @@ class Pass:
     ms: int
 
 
-Act = Ask | Read | Cancel | Await | Call | Settle | Pass
+Act = Ask | Read | Cancel | Account | Watch | Await | Call | Settle | Pass
 ACTS: Final[Mapping[str, type[Act]]] = MappingProxyType({kind.__name__: kind for kind in get_args(Act)})
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """One stream to open. Sessions run one after another, unless `beside` names one that runs meanwhile. An object is
-    made with `options`. A session with `times` is played so often, each time from another seed: `id`, `id~2`, ...."""
+    made with `options`; a server's `large` role is offered `backlog_mib`. A session with `times` is played so often,
+    each time from another seed: `id`, `id~2`, .... (0: as often as the effort says), so many of them `together`."""
 
     id: str
     role: str
@@ -104,6 +133,7 @@ class Session:
     beside: str = ""
     options: Mapping[str, int | str] = field(default_factory=lambda: MappingProxyType({}))
     times: int = 1
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +145,18 @@ class Script:
         return tuple(dict.fromkeys(s.role for s in self.sessions if s.role not in {LOOK, OBJECT}))
 
 
-def expanded(script: Script) -> Script:
-    """The script with every repeat of a session written out, under its own id."""
-    return Script(
-        tuple(
-            replace(s, id=s.id if n == 1 else f"{s.id}~{n}", times=1)
-            for s in script.sessions
-            for n in range(1, s.times + 1)
-        )
-    )
+def expanded(script: Script, cycles: int = 1) -> Script:
+    """The script with every repeat of a session written out, under its own id; `cycles` is what `times = 0` means."""
+    return Script(tuple(one for s in script.sessions for one in _repeats(s, s.times or cycles)))
+
+
+def _repeats(session: Session, times: int) -> Iterator[Session]:
+    before = session.beside
+    for n in range(1, times + 1):
+        name = session.id if n == 1 else f"{session.id}~{n}"
+        first = (n - 1) % session.together == 0
+        yield replace(session, id=name, beside=session.beside if first else before, times=1, together=1)
+        before = name
 
 
 def script_to_json(script: Script) -> list[dict[str, Any]]:
@@ -134,6 +167,7 @@ def script_to_json(script: Script) -> list[dict[str, Any]]:
             "beside": s.beside,
             "options": dict(s.options),
             "times": s.times,
+            "together": s.together,
             "acts": [{"act": type(a).__name__, **{f.name: getattr(a, f.name) for f in fields(a)}} for a in s.acts],
         }
         for s in script.sessions

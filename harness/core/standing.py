@@ -26,11 +26,13 @@ from streamspec.harness.core.event import (
     Refused,
     content_coding,
 )
+from streamspec.harness.core.script import Ask
 
 if TYPE_CHECKING:
     from streamspec.harness.core.case import Control
     from streamspec.harness.core.history import History, Kinds
 
+_PAGES: Final = frozenset({"sse.field", "ndjson.not-json", "array.none"})  # and no item: something else came
 TERMINALS: Final = (Completed, Failed)
 _OWN_ENDS: Final = ("cancel:rst", "cancel:fin", "close", "enough")
 
@@ -51,11 +53,25 @@ def theirs(h: History, kinds: Kinds, session: str) -> tuple[Record, ...]:
 
 def opened(h: History, session: str) -> Record | None:
     """The head of this session's answer, if the target opened a stream that we can read: status 2xx, not 204 (which
-    has no body), no content coding."""
+    has no body), no content coding but one that we offered to read."""
     record = h.first(Opened, session)
-    if not record or not isinstance(record.event, Opened) or content_coding(record.event):
+    if not record or not isinstance(record.event, Opened):
+        return None
+    if (coding := content_coding(record.event)) and coding not in offered(h, session):
         return None
     return record if 200 <= record.event.status < 300 and record.event.status != 204 else None
+
+
+def offered(h: History, session: str) -> tuple[str, ...]:
+    """The content codings that this session offered to read, beside none at all."""
+    codings = next((act.coding for act in h.acts(session) if isinstance(act, Ask)), "")
+    return tuple(word.strip() for word in codings.split(",") if word.strip())
+
+
+def coded(h: History, session: str) -> str:
+    """The content coding of this session's stream; empty for none."""
+    record = opened(h, session)
+    return content_coding(record.event) if record and isinstance(record.event, Opened) else ""
 
 
 def malformed(h: History, session: str) -> bool:
@@ -69,7 +85,7 @@ def streams(h: History, session: str) -> Record | None:
     if not opened(h, session):
         return None
     if not h.first(Item, session) and any(
-        isinstance(r.event, Deviation) and r.event.code == "sse.field" for r in h.of(Deviation, session)
+        isinstance(r.event, Deviation) and r.event.code in _PAGES for r in h.of(Deviation, session)
     ):
         return None  # something else came, and no item: a page left open
     return h.first(Item, session) or (next(iter(expired(h, session)), None) if not whole(h, session) else None)
@@ -82,6 +98,7 @@ def not_opened(h: History, session: str) -> str:
     role = h.role(session)
     if (record := h.first(Opened, session)) and isinstance(record.event, Opened):
         coding = content_coding(record.event)
+        coding = "" if coding in offered(h, session) else coding
         return f"{role} answered {record.event.status}{f' in Content-Encoding {coding}' if coding else ''}"
     if (record := h.first(Refused, session)) and isinstance(record.event, Refused):
         return f"{role} was not answered ({record.event.why})"

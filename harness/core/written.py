@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from streamspec.harness.core.event import Closed, Did, Ended, Event, Item, Opened, Record
+from streamspec.harness.core.event import Closed, Did, Ended, Event, Item, Opened, Record, Told
 from streamspec.harness.core.history import Header, History
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.script import Ask, Read, Script, Session
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Row = tuple[str, float, Event]
 
+TYPES: Final = {"sse": "text/event-stream", "ndjson": "application/x-ndjson", "json_array": "application/json"}
 EVENT_STREAM: Final = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 
 
@@ -25,15 +26,22 @@ def written(
     declared: Mapping[str, str | int | bool] | None = None,
     profile: str = "plain",
     method: str = "GET",
+    binding: str = "sse",
+    asks: Mapping[str, Ask] | None = None,
 ) -> History:
-    """A history over the binding sse from rows in the order in which they were seen."""
+    """A history over a binding from rows in the order in which they were seen; `asks` says how a session asked, where
+    that was not the usual way."""
     names = dict.fromkeys(session for session, _, _ in rows)
-    sessions = tuple(Session(name, name.partition("-")[0], (Ask(), Read(items=0, budget="look_ms"))) for name in names)
+    asked = asks or {}
+    sessions = tuple(
+        Session(name, name.partition("-")[0], (asked.get(name, Ask()), Read(items=0, budget="look_ms")))
+        for name in names
+    )
     requests = {s.role: Request(f"http://127.0.0.1:1/{s.role}", method) for s in sessions}
     header = Header(
         case="written",
         scenario="written",
-        binding="sse",
+        binding=binding,
         profile=profile,
         script=Script(sessions),
         declared=dict(declared or {}),
@@ -55,11 +63,22 @@ def head(*headers: tuple[str, str], status: int = 200) -> Opened:
     return Opened(status, "OK", "HTTP/1.1", headers or EVENT_STREAM)
 
 
-def item(n: int, seq: int | None = None, kind: str = "") -> Item:
-    """The n-th item (from 0); its payload counts from 1 unless `seq` says otherwise."""
+def chunked(binding: str, *headers: tuple[str, str]) -> Opened:
+    """The head of a chunked answer of this binding."""
+    return head(("Content-Type", TYPES[binding]), ("Transfer-Encoding", "chunked"), *headers)
+
+
+def item(n: int, seq: int | None = None, kind: str = "", mark: str = "", **kept: int | str | bool) -> Item:
+    """The n-th item (from 0); its payload counts from 1 unless `seq` says otherwise. `mark` is its id for a resume,
+    `kept` the fields that its profile keeps."""
     number = n + 1 if seq is None else seq
     payload = f'{{"n":{number}}}'
-    return Item(n, len(payload), f"{number:016x}", payload, 20 * n, kind, number)
+    return Item(n, len(payload), f"{number:016x}", payload, 20 * n, kind, number, mark, kept)
+
+
+def account(asked_ms: float, **values: int) -> Told:
+    """An account, asked for at this time of the case."""
+    return Told(int(asked_ms * 1e6), values)
 
 
 ASK: Final = Did("ask")

@@ -11,15 +11,13 @@ It must never raise, judge, or hold more than one bounded line and one bounded e
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from streamspec.harness.core.event import Completed, Deviation, Event, Failed, Heartbeat, Item, Meta, Opened
+from streamspec.harness.core.event import Deviation, Event, Heartbeat, Opened
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.ports import Driver
-from streamspec.harness.core.profile import field_at, text_or_empty
+from streamspec.harness.drivers._messages import NO_JSON, Message, Messages
 
 if TYPE_CHECKING:
     from streamspec.harness.core.limits import Limits
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
 
 _LINE_END: Final = re.compile(rb"(\r\n?|\n)")
 _BOM: Final = b"\xef\xbb\xbf"
-_JSON_TOKEN: Final = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
-_TOO_DEEP: Final = "nested beyond our limit"
-_INT_DIGITS: Final = 300  # longer numbers are legal JSON; as a float they stay cheap
 
 
 def recognises(opened: Opened) -> str | None:
@@ -44,17 +39,17 @@ class SseDecoder:
 
     def __init__(self, profile: Profile, seq: str, limits: Limits) -> None:
         self._profile = profile
-        self._seq = seq
+        self._messages = Messages(profile, seq, limits)
         self._limits = limits
-        self._parses = profile.items == "json" or profile.wants_json or bool(seq)
         self._out: list[Event] = []
         self._held = bytearray()  # the line that is not whole yet
         self._skipped = 0  # octets of that line beyond the limit
         self._at = 0  # offset of that line
         self._after_cr = False  # an LF that comes next belongs to the line end before it
-        self._items = 0
+        self._fields = False  # that are known, and not data, in the present block
         self._block = -1  # offset of the present block; -1 between blocks
         self._type = b""
+        self._id = b""
         self._data = bytearray()
         self._cut = False  # the line limit took part of the present block's data
         self._full = False  # the event limit did
@@ -146,13 +141,17 @@ class SseDecoder:
     def _field(self, name: bytes, value: bytes, at: int) -> None:
         match name:
             case b"event":
-                self._type = value
+                self._type, self._fields = value, True
             case b"id":
                 if b"\0" in value:
                     self._out.append(Deviation("sse.id-nul", at))
+                else:
+                    self._id, self._fields = value, True
             case b"retry":
                 if not (value.isascii() and value.isdigit()):
                     self._out.append(Deviation("sse.retry", at, self._visible(value)))
+                else:
+                    self._fields = True
             case _ if name.startswith(_BOM):
                 self._out.append(Deviation("sse.bom", at))
             case _:
@@ -186,99 +185,27 @@ class SseDecoder:
 
     def _dispatch(self) -> None:
         block, self._block = self._block, -1
+        fields, self._fields = self._fields, False
         event, self._type = self._type, b""
+        mark, self._id = self._id, b""
         whole, self._cut, self._full = not (self._cut or self._full), False, False
-        if not self._data:  # HTML: an event without a data field is none
+        if not self._data:  # HTML: an event without a data field is none, and a sign of life all the same
+            self._out += [Heartbeat(block)] if fields else []
             return
         del self._data[-1]
         payload = bytes(self._data)
         self._data.clear()
         text = payload.decode()
-        kind = event.decode() or "message"
-        parsed, fault = _parsed(text, self._limits.json_depth) if self._parses and text and whole else (None, "")
-        match self._profile.kind_of(kind, text, parsed):
-            case "item":
-                if fault and self._profile.items == "json":
-                    code = "sse.data-too-deep" if fault == _TOO_DEEP else "sse.data-not-json"
-                    self._out.append(Deviation(code, block, fault))
-                self._out.append(self._item(kind, payload, text, parsed, block))
-            case "completed":
-                self._out.append(Completed(block))
-            case "failed":
-                if not self._parses and text and whole:
-                    parsed, _ = _parsed(text, self._limits.json_depth)
-                self._out.append(self._failed(parsed, text, block))
-            case "heartbeat":
-                self._out.append(Heartbeat(block))
-            case "start" | "meta" as word:
-                self._out.append(Meta(word, block))
-
-    def _item(self, kind: str, payload: bytes, text: str, parsed: Any, block: int) -> Item:
-        n, self._items = self._items, self._items + 1
-        seq = field_at(parsed, self._seq) if self._seq else None
-        return Item(
-            n,
-            len(payload),
-            hashlib.sha256(payload).hexdigest()[:16],
-            printable(text, self._limits.prefix_chars),
-            block,
-            printable(kind, self._limits.prefix_chars),
-            seq if isinstance(seq, int) and not isinstance(seq, bool) else None,
-        )
-
-    def _failed(self, parsed: Any, text: str, block: int) -> Failed:
-        """The error in a payload: what stands under `error` is nearer to the cause than what is around it."""
-        outer = parsed if isinstance(parsed, dict) else {}
-        inner = outer.get("error")
-        near = inner if isinstance(inner, dict) else {"message": inner}
-        code = text_or_empty(near, "code", "type") or text_or_empty(outer, "code", "type")
-        message = text_or_empty(near, "message") or text_or_empty(outer, "message")
-        chars = self._limits.prefix_chars
-        return Failed(
-            printable(code, chars), printable(message, self._limits.message_chars), printable(text, chars), block
-        )
+        message = Message(event.decode() or "message", text, payload, block, whole, mark.decode())
+        json = self._messages.parsed(text) if self._messages.parses and text and whole else NO_JSON
+        fault = None
+        if json.fault and self._profile.items == "json":
+            code = "sse.data-too-deep" if json.unread else "sse.data-not-json"
+            fault = Deviation(code, block, json.fault)
+        self._out += self._messages.events(message, json, fault)
 
     def _visible(self, octets: bytes) -> str:
         return printable(octets.decode(), self._limits.prefix_chars)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _number(digits: str) -> int | float:
-    """Python refuses to read very long integers (CVE-2020-10735); RFC 8259 §6 lets them be long."""
-    return int(digits) if len(digits) <= _INT_DIGITS else float(digits)
-
-
-_JSON: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_number)
-
-
-def _parsed(text: str, depth: int) -> tuple[Any, str]:
-    """The value of one RFC 8259 text, or why it is none, or that it nests too deep to be read."""
-    if text.count("[") + text.count("{") > depth and _nests_deeper(text, depth):
-        return None, _TOO_DEEP
-    try:
-        return _JSON.decode(text), ""
-    except json.JSONDecodeError as error:
-        return None, f"{error.msg} at character {error.pos}"
-    except ValueError as error:
-        return None, str(error)
-    except RecursionError:  # the caller's own stack was nearly full
-        return None, _TOO_DEEP
-
-
-def _nests_deeper(text: str, depth: int) -> bool:
-    level, quoted = 0, False
-    for token in _JSON_TOKEN.finditer(text):
-        mark = token[0]
-        if mark == '"':
-            quoted = not quoted
-        elif not quoted and len(mark) == 1:
-            level += 1 if mark in "[{" else -1
-            if level > depth:
-                return True
-    return False
 
 
 SSE: Final = Driver("sse", "text/event-stream", recognises, SseDecoder)

@@ -16,8 +16,7 @@ from streamspec.harness.core.event import Did, Item, Opened, Refused, content_co
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.redaction import redacted_url
 from streamspec.harness.core.script import AGAIN, LOOK, Ask, Await, Read, Script, Session
-from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.runner import Bench, header_of, look_until_served, stage_of
+from streamspec.harness.engine.runner import Bench, header_of, look_until_served, recorder_of, stage_of
 from streamspec.harness.engine.session import play
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Probed:
 async def probe(bench: Bench, drivers: Sequence[Driver]) -> Probed:
     """`bench.target` says what the user declared (an empty binding: find it). Raises `NoVerdict` when nothing that
     streams can be judged there."""
-    recorder = Recorder(bench.limits)
+    recorder = recorder_of(bench)
     bench = replace(bench, choose=lambda opened: _choose(opened, bench.target.binding, drivers))
     stage = stage_of(bench, recorder)
     await play(TWO_AT_ONCE, stage)
@@ -61,7 +60,14 @@ async def probe(bench: Bench, drivers: Sequence[Driver]) -> Probed:
     driver, reason = _recognise(answer, bench.target, drivers)
     control = _control(history, answer)
     serial = standing.opened(history, _SECOND) is None and _held_first(history)
-    target = replace(bench.target, binding=driver.name, binding_reason=reason, control=control, serial=serial)
+    target = replace(
+        bench.target,
+        binding=driver.name,
+        binding_reason=reason,
+        control=control,
+        serial=serial,
+        closes=driver.closes,
+    )
     patience_ms = control.patience_ms(bench.budgets["recover_ms"])
     bench = replace(bench, target=target, budgets={**bench.budgets, "recover_ms": patience_ms})
     stage = stage_of(bench, recorder)

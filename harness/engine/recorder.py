@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from streamspec.harness.core.event import Deviation, Elided, Event, Item, Opened, Record
 from streamspec.harness.core.history import Header, History
-from streamspec.harness.core.redaction import redacted_answer
+from streamspec.harness.core.redaction import redacted_answer, without_echo
 from streamspec.harness.engine.clock import now_ns
 
 if TYPE_CHECKING:
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 class Recorder:
     """Collects the records of one case; time counts from its making, by the running loop's clock or the given one.
-    Several threads may add."""
+    Several threads may add. `secrets` are values that a target may repeat and nobody may read."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], int] = now_ns) -> None:
+    def __init__(self, limits: Limits, clock: Callable[[], int] = now_ns, secrets: tuple[str, ...] = ()) -> None:
         self._limits = limits
         self._clock = clock
+        self._secrets = secrets
         self._lock = threading.Lock()
         self._began_ns = clock()
         self._records: list[Record] = []
@@ -41,6 +42,8 @@ class Recorder:
         key = (session, kind)
         if isinstance(event, Opened):
             event = redacted_answer(event)
+        if self._secrets:
+            event = without_echo(event, self._secrets)
         with self._lock:
             self._seen[key] += 1
             if self._seen[key] > self._limits.records_of_a_kind:

@@ -12,35 +12,42 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import Opened, content_coding
+from streamspec.harness.core.errors import NoVerdict
+from streamspec.harness.core.event import Opened
 from streamspec.harness.core.history import Header, History
 from streamspec.harness.core.judge import judge
-from streamspec.harness.core.redaction import redacted
+from streamspec.harness.core.redaction import redacted, secrets_of
 from streamspec.harness.core.run import Result, crashed, unrun
-from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, Ask, Read, Script, Session
+from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, Ask, Read, Script, Session, expanded
 from streamspec.harness.engine import store
 from streamspec.harness.engine.recorder import Recorder
 from streamspec.harness.engine.session import Stage, play
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from streamspec.harness.core.case import Capabilities, Case
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.plan import Plan
-    from streamspec.harness.core.ports import Decoder, Driver, Request, Transport
+    from streamspec.harness.core.ports import Decoder, Driver, Figures, Request, Transport
     from streamspec.harness.core.rule import Rule
 
     Progress = Callable[[str, int, int], None]  # what is done, cases done, cases in all
 
 TRIES: Final = 3  # a late budget counts only three times out of three
+CYCLES: Final = {"quick": 30, "full": 200, "soak": 1000}  # of a session that is played as often as the effort says
+
+
+async def _nothing() -> Sequence[Figures]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
     """Everything that the cases of one run share. `choose` names the driver for an answer; `place` is the run's
-    directory, None when nothing is stored."""
+    directory, None when nothing is stored. `account` takes every account of the target; `renew` starts it anew, where
+    we may."""
 
     target: Capabilities
     transport: Transport
@@ -51,6 +58,9 @@ class Bench:
     tool: str
     started: str
     place: Path | None
+    cycles: int = CYCLES["quick"]
+    account: Callable[[], Awaitable[Sequence[Figures]]] = _nothing
+    renew: Callable[[], Awaitable[None]] | None = None
 
 
 async def execute(plan: Plan, bench: Bench, results: list[Result], progress: Progress, lost: str = "") -> None:
@@ -58,17 +68,31 @@ async def execute(plan: Plan, bench: Bench, results: list[Result], progress: Pro
     `lost` names what the target did not come back from: nothing more is tried then."""
     for number, case in enumerate(plan.cases):
         progress(case.id, number, len(plan.cases))
-        if lost:
+        if lost and not await _renewed(bench):
             results.append(unrun(case, f"the target was not back after {lost}"))
             continue
         try:
+            if case.scenario.fresh and not lost:
+                await _renewed(bench)
             history, back = await run_case(case, bench)
+        except NoVerdict as gone:  # it did not start again
+            results.append(unrun(case, str(gone)))
+            lost = case.id
+            continue
         except Exception:  # noqa: BLE001 -- ours, never the target's: this case is ERROR, the others go on
             results.append(crashed(case, traceback.format_exc()))
             continue
         results.append(result_of(history, case.promises, bench.rules, bench.place))
         lost = "" if back else f"{case.id}: {_last_answer(history)}"
     progress("done", len(plan.cases), len(plan.cases))
+
+
+async def _renewed(bench: Bench) -> bool:
+    """Whether the target was started anew. Raises `NoVerdict` when it does not start again."""
+    if bench.renew is None:
+        return False
+    await bench.renew()
+    return True
 
 
 def result_of(history: History, promises: tuple[str, ...], rules: tuple[Rule, ...], place: Path | None) -> Result:
@@ -79,16 +103,22 @@ def result_of(history: History, promises: tuple[str, ...], rules: tuple[Rule, ..
 
 async def run_case(case: Case, bench: Bench) -> tuple[History, bool]:
     """The history of one case, and whether the target answered a look afterwards."""
-    recorder = Recorder(bench.limits)
+    recorder = recorder_of(bench)
     stage = stage_of(bench, recorder)
     seen: list[Session] = []
     healthy = await look_until_served(BEFORE, stage, bench, seen)
     if healthy:
-        seen += case.scenario.script.sessions
-        await play(case.scenario.script, stage)
+        script = expanded(case.scenario.script, bench.cycles)
+        seen += script.sessions
+        await play(script, stage)
         healthy = await look_until_served(AGAIN, stage, bench, seen)
     header = header_of(bench, case.id, case.scenario.id, Script(tuple(seen)), case.promises)
     return recorder.seal(replace(header, seed=case.seed, by_hand=case.scenario.by_hand)), healthy
+
+
+def recorder_of(bench: Bench) -> Recorder:
+    """A recorder that knows what this target must not be quoted with."""
+    return Recorder(bench.limits, secrets=secrets_of(_requests(bench.target).values()))
 
 
 async def look_until_served(name: str, stage: Stage, bench: Bench, seen: list[Session]) -> bool:
@@ -121,11 +151,18 @@ def stage_of(bench: Bench, recorder: Recorder) -> Stage:
     target = bench.target
 
     def decoder(opened: Opened, role: str) -> Decoder | None:
-        readable = 200 <= opened.status < 300 and not content_coding(opened)  # an error page is no stream
-        driver = bench.choose(opened) if readable else None
+        driver = bench.choose(opened) if 200 <= opened.status < 300 else None  # an error page is no stream
         return driver.decoder(target.profile, target.seq(role), bench.limits) if driver else None
 
-    return Stage(bench.transport, decoder, _requests(target), bench.budgets, bench.limits, recorder)
+    requests = _requests(target)
+    return Stage(
+        bench.transport, decoder, requests, bench.budgets, bench.limits, recorder, bench.account, _item_bytes(target)
+    )
+
+
+def _item_bytes(target: Capabilities) -> int:
+    large = target.roles.get("large")
+    return int(large.attributes.get("item_bytes", 1)) if large else 1
 
 
 def _requests(target: Capabilities) -> dict[str, Request]:
@@ -136,11 +173,15 @@ def header_of(bench: Bench, case: str, scenario: str, script: Script, promises: 
     """What a judge must know of this target. Secrets are gone before anything is written."""
     target = bench.target
     declared: dict[str, str | int | bool] = {
-        "profile.terminal": target.profile.terminal,
+        "profile.terminal": target.terminal,
         "profile.error_channel": target.profile.error_channel,
         "profile.items": target.profile.items,
+        "profile.features": ",".join(target.profile.features),
         "binding.declared": target.declared_binding,
+        "process": target.process,
+        "effort.cycles": bench.cycles,
     }
+    declared |= {f"tells.{tell.name}.per": tell.per for tell in target.tells}
     for role in target.roles.values():
         declared |= {f"{role.name}.{name}": value for name, value in role.attributes.items()}
     return Header(

@@ -9,6 +9,9 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from streamspec.harness.core.accounts import HOLDINGS
+from streamspec.harness.core.asking import request_of
+from streamspec.harness.core.coding import Inflater
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import (
     Closed,
@@ -24,16 +27,18 @@ from streamspec.harness.core.event import (
     Meta,
     Opened,
     Refused,
+    Told,
+    content_coding,
 )
 from streamspec.harness.core.ports import Body, Decoder, Exchange
-from streamspec.harness.core.script import Ask, Await, Cancel, Read
+from streamspec.harness.core.script import Account, Ask, Await, Cancel, Read, Watch
 from streamspec.harness.engine.clock import now_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from streamspec.harness.core.limits import Limits
-    from streamspec.harness.core.ports import Request, Transport
+    from streamspec.harness.core.ports import Figures, Request, Transport
     from streamspec.harness.core.script import Act, Script, Session
     from streamspec.harness.engine.recorder import Recorder
 
@@ -41,10 +46,16 @@ LAG_TICK_MS = 20.0
 LAG_LEAST_MS = 25.0
 
 
+async def _no_accounts() -> Sequence[Figures]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What every session of a case shares. `requests` are by role; `decoder(opened, role)` chooses who reads a body,
-    None for one that nobody can read."""
+    None for one that nobody can read. `account` takes every account that the target allows; `item_bytes` are those of
+    its large role. `ids` are the last ids that sessions were given, for those that resume behind them; `figures` those
+    of their last accounts."""
 
     transport: Transport
     decoder: Callable[[Opened, str], Decoder | None]
@@ -52,6 +63,10 @@ class Stage:
     budgets: Mapping[str, float]
     limits: Limits
     recorder: Recorder
+    account: Callable[[], Awaitable[Sequence[Figures]]] = _no_accounts
+    item_bytes: int = 1
+    ids: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, dict[str, int | str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -83,15 +98,23 @@ async def play(script: Script, stage: Stage) -> None:
     progress = _Progress()
     try:
         for together in _groups(script.sessions):
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for session in together:
-                        group.create_task(_run(session, stage, progress))
-            except* UsageError as wrong:
-                raise wrong.exceptions[0] from None
+            await _play_together(together, stage, progress)
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
+
+
+async def _play_together(sessions: Sequence[Session], stage: Stage, progress: _Progress) -> None:
+    """Raises `UsageError` by itself: what is raised inside `except*` early versions of 3.11 wrap once more."""
+    wrong: list[BaseException] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            for session in sessions:
+                group.create_task(_run(session, stage, progress))
+    except* UsageError as found:
+        wrong.extend(found.exceptions)
+    if wrong:
+        raise wrong[0]
 
 
 def _groups(sessions: Sequence[Session]) -> list[list[Session]]:
@@ -173,6 +196,9 @@ class _Stream:
         self._stage = stage
         self._exchange: Exchange | None = None
         self._decoder: Decoder | None = None
+        self._inflater: Inflater | None = None
+        self._readable: tuple[str, ...] = ("",)  # codings of a body that we can read
+        self._figures = stage.figures.setdefault(session.id, {})
         self._items = 0
         self._signs = 0  # items, heartbeats and other messages: the stream lives
         self._read = 0
@@ -192,6 +218,11 @@ class _Stream:
                 return await self._read_on(act) and self._answered
             case Cancel(how):
                 await self._cancel(how)
+            case Account():
+                await self._take_account()
+                return True
+            case Watch():
+                await self._watch(act)
             case _:
                 raise AssertionError(f"a server's script has the act {act}")
         return self._answered
@@ -212,7 +243,11 @@ class _Stream:
     async def _ask(self, act: Ask) -> None:
         stage, role = self._stage, self._session.role
         self._note(Did("ask:malformed" if act.malformed else "ask"))
-        request = replace(stage.requests[role], malformed=act.malformed)
+        last_id = stage.ids.get(act.after, "")
+        request = request_of(stage.requests[role], act, self._session, stage.item_bytes, last_id)
+        if act.narrow:
+            request = replace(request, receive_buffer_bytes=stage.limits.narrow_bytes)
+        self._readable = ("", *(word.strip() for word in act.coding.split(",")))
         self._exchange = await stage.transport.open(request, stage.limits, stage.budgets["connect_ms"])
         if not await _within(self._until_answered(), stage.budgets[act.budget]):
             self._note(Expired(act.budget, stage.budgets[act.budget]))
@@ -254,6 +289,42 @@ class _Stream:
         await exchange.close()
         self._note(Closed("ours"))
 
+    async def _take_account(self) -> None:
+        recorder = self._stage.recorder
+        asked_ns = recorder.now_ns()
+        for figures in await self._stage.account():
+            recorder.add(self._session.id, Told(asked_ns, figures.values), figures.seen_by)
+            self._figures.update(figures.values)
+
+    async def _watch(self, act: Watch) -> None:
+        """Accounts, and no reading: a stream that is open stalls. Over when the figures say what the act waits for."""
+        budgets = self._stage.budgets
+        stalls = self._exchange is not None and not self._gone
+        if stalls:
+            self._note(Did("stall"))
+        began = dict(self._figures)
+        still_since_ns = start_ns = now_ns()
+        while (left_ms := budgets[act.budget] - (now_ns() - start_ns) / 1e6) > 0:
+            before = self._figures.get(act.still)
+            await asyncio.sleep(min(budgets["every_ms"], left_ms) / 1e3)
+            await self._take_account()
+            if any(self._figures.get(name) != began.get(name) for name in act.moved) or self._is_back(act.back):
+                await self._take_account()  # one that was surely asked for after the change
+                break
+            if act.still and self._figures.get(act.still) != before:
+                still_since_ns = now_ns()
+            elif act.still in self._figures and (now_ns() - still_since_ns) / 1e6 >= budgets["steady_ms"]:
+                break
+        if stalls:
+            self._note(Did("resume"))
+
+    def _is_back(self, reference: str) -> bool:
+        """Whether the target holds no more than it did at the last account of another session."""
+        then = self._stage.figures.get(reference, {})
+        pairs = [(self._figures.get(name), then.get(name)) for name in HOLDINGS]
+        known = [(now, before) for now, before in pairs if isinstance(now, int) and isinstance(before, int)]
+        return bool(known) and all(now <= before for now, before in known)
+
     async def _receive(self) -> bool:
         """One batch of what the transport saw, recorded in order."""
         if self._exchange is None:
@@ -265,23 +336,35 @@ class _Stream:
         for entry in batch:
             if isinstance(entry, Body):
                 self._bytes += len(entry.data)
-                self._take(self._decoder.feed(entry.data) if self._decoder else [])
+                self._decode(entry.data)
                 continue
             if isinstance(entry, Ended | Closed) and self._decoder:
                 decoder, self._decoder = self._decoder, None
+                self._take(self._inflater.end() if self._inflater else [])
                 self._take(decoder.end())
             self._take([entry])
         return True
+
+    def _decode(self, data: bytes) -> None:
+        if self._inflater:
+            data, faults = self._inflater.feed(data)
+            self._take(faults)
+        self._take(self._decoder.feed(data) if self._decoder else [])
 
     def _take(self, events: Sequence[Event]) -> None:
         for event in events:
             match event:
                 case Opened():
                     self._answered = True
-                    self._decoder = self._stage.decoder(event, self._session.role)
+                    coding = content_coding(event)
+                    if coding in self._readable:
+                        self._decoder = self._stage.decoder(event, self._session.role)
+                        self._inflater = Inflater(self._stage.limits) if coding else None
                 case Item():
                     self._items += 1
                     self._signs += 1
+                    if event.id:
+                        self._stage.ids[self._session.id] = event.id
                 case Heartbeat() | Meta():
                     self._signs += 1
                 case Completed() | Failed():

@@ -1,6 +1,7 @@
 """CN on objects: what a stream cleans up when it is cancelled, and that leaving its iteration is a cancel.
 
-Never here: what a cancel tells producers and consumers (`cancellation_objects`).
+CN-04's other half, about servers, is in `leaving_learnt`. Never here: what a cancel tells producers and consumers
+(`cancellation_objects`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from streamspec.harness.core.written_calls import (
     waiting,
 )
 from streamspec.harness.core.written_calls import told as tells
+from streamspec.harness.rules import leaving_learnt
 from streamspec.harness.rules._cancels import (
     CANCELLED,
     after,
@@ -56,6 +58,7 @@ def _cancel(call: int) -> tuple[Part, ...]:
 
 
 def cleaned_once(h: History) -> Iterator[Finding]:
+    yield from leaving_learnt.cleaned_once(h)
     for session in single(h):
         for listen in spans(h, session, "listen"):
             twice = [(record, n) for record, n in _runs(h, session, listen) if isinstance(n, int) and n > 1]
@@ -112,12 +115,13 @@ _DURING: Final = (begun(2, "cancel", "canceller"), _RAN, back(2))
 CN_04 = Rule(
     id="CN-04",
     level=Level.MUST,
-    sentence="Every cleanup runs, and exactly once, when the stream is cancelled.",
+    sentence="Every cleanup runs, and exactly once, when the stream is cancelled or its client leaves.",
     source="seed 004 acceptance criteria; seed 002 'Best Practices' 3; seed 000 'Cancellation'",
     why="A cleanup that is missing leaks a connection for every reader that left; one that runs twice frees another's.",
-    needs=("object", "feature:cancel", "feature:listeners"),
+    needs=("object|role:finite", "feature:cancel|role:endless", "feature:listeners|told:cleanups"),
     check=cleaned_once,
     good=(
+        *leaving_learnt.CLEANED,
         played(*_BEGUN, _DURING, SETTLED),
         # a moment later is soon enough
         played(*_BEGUN, _cancel(2), _RAN, SETTLED),
@@ -127,6 +131,7 @@ CN_04 = Rule(
         played(*_BEGUN, _cancel(2), Settled(exact=False), kind="threads", step_ms=250),
     ),
     bad=(
+        *leaving_learnt.UNCLEANED,
         played(*_BEGUN, _cancel(2), SETTLED),
         played(*_BEGUN, _DURING, tells(cleanup__a=2), SETTLED),
         together(

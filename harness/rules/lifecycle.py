@@ -1,4 +1,4 @@
-"""LC: how a stream ends.
+"""LC: how a stream ends, on every binding and in process; that of an empty one is in `lifecycle_empty`.
 
 Checks are pure functions of a history; each rule carries the histories that prove it.
 """
@@ -11,6 +11,7 @@ from streamspec.harness.core import standing
 from streamspec.harness.core.event import (
     Closed,
     Completed,
+    Deviation,
     Ended,
     Expired,
     Failed,
@@ -24,7 +25,7 @@ from streamspec.harness.core.event import (
 from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import OBJECT
-from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, chunked, head, item, told, written
 from streamspec.harness.core.written_calls import (
     SETTLED,
     back,
@@ -41,6 +42,7 @@ from streamspec.harness.core.written_calls import (
 from streamspec.harness.core.written_calls import told as account
 from streamspec.harness.rules import lifecycle_objects
 from streamspec.harness.rules._endings import each
+from streamspec.harness.rules._wire import ROOTS, by_close, like_an_error, why_unlike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 _TM: Final = {"profile.terminal": True, "profile.error_channel": True}
 _OPEN: Final = (ASK, head(), item(0))
 _FAILED: Final = Failed("INTERNAL", "it failed")
+_ARRAY: Final = "json_array"
 
 
 def one_terminal(h: History) -> Iterator[Finding]:
@@ -77,7 +80,7 @@ LC_01 = Rule(
     source="seed 000 'Completion' (never call both); Reactive Streams §1.7",
     why="A consumer acts on the first terminal; a second one contradicts it, or ends the next stream.",
     needs=("wire|object", "terminal"),
-    after=("SSE-01", "LC-14"),
+    after=(*ROOTS, "LC-14"),
     check=one_terminal,
     good=(
         written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
@@ -130,7 +133,7 @@ LC_02 = Rule(
     source="Reactive Streams §1.7",
     why="Consumers stop listening at the terminal: whatever follows is lost, or taken for another stream's.",
     needs=("wire|object", "terminal"),
-    after=("SSE-01", "LC-01", "LC-14"),
+    after=(*ROOTS, "LC-01", "LC-14"),
     check=silent_after_terminal,
     good=(
         written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
@@ -178,7 +181,7 @@ def failure_is_visible(h: History) -> Iterator[Finding]:
 def _fell_silent(h: History, session: str, answer: Record, late: Record) -> Record | None:
     """The last sign of life, if silence followed it for as long as a failure may take; an item that is called an
     error was the failure, and the connection merely stayed open."""
-    if _names_an_error(h, session):
+    if like_an_error(h, session):
         return None
     last = (answer, *standing.theirs(h, (Item, Heartbeat, Meta), session))[-1]
     quiet = isinstance(late.event, Expired) and late.event.budget == "failing_ms"  # it counts from the last sign
@@ -201,13 +204,15 @@ def _failure_in_stream(h: History, session: str, answer: Record) -> Iterator[Fin
     clean = standing.whole(h, session)
     if ends and isinstance(ends[0].event, Failed):
         yield held(ends[0])
+    elif ends and h.header.binding == _ARRAY:
+        yield unknown("whether a closed array hides a failure is CJ-04's", ends[0])
     elif ends:
         yield broken(ends[0], expected="an error, or an end that is visibly broken", got="the success terminal")
     elif clean:
         yield _clean_failure(h, session, answer, clean)
     elif end := standing.cut(h, session) or standing.reset(h, session):
         yield held(end)
-    elif named := _names_an_error(h, session):
+    elif named := like_an_error(h, session):
         yield unknown("the last item looks like an error: name it in a profile (docs/adding.md)", named)
     elif h.of(Expired, session) and not standing.expired(h, session, "failing_ms"):
         yield unknown("failing still showed life (items or heartbeats) when we stopped reading")
@@ -215,27 +220,23 @@ def _failure_in_stream(h: History, session: str, answer: Record) -> Iterator[Fin
 
 def _clean_failure(h: History, session: str, answer: Record, clean: Record) -> Finding:
     """No terminal, and a message whole by its framing. Where success has a marker, its absence shows the failure, but
-    a dialect that has a word for failure must use it. A body that ends with its connection ends alike either way."""
+    a dialect that has a word for failure must use it; an array that is left open is seen by every reader. A body that
+    ends with its connection ends alike either way."""
     declared = h.header.declared
-    by_close = isinstance(clean.event, Ended) and clean.event.framing == "close"
-    if declared.get("profile.terminal") and (by_close or not declared.get("profile.error_channel")):
+    if reason := why_unlike(h, session):
+        return unknown(reason, clean)
+    visible = by_close(clean) or h.header.binding == _ARRAY or not declared.get("profile.error_channel")
+    if declared.get("profile.terminal") and visible:
         return held(clean)
-    if by_close:
+    if by_close(clean):
         return unknown("the body ends with its connection: success and failure look alike", clean)
-    if not declared.get("profile.error_channel") and (named := _names_an_error(h, session)):
+    if named := like_an_error(h, session):
         return unknown("the last item looks like an error: name it in a profile (docs/adding.md)", named, clean)
     wanted = "the profile's error terminal" if declared.get("profile.error_channel") else "a message cut short"
     return broken(answer, clean, expected=wanted, got="a clean end, as after success")
 
 
-def _names_an_error(h: History, session: str) -> Record | None:
-    """The last item, when it is called an error: under a profile without a word for failure it may well be one."""
-    last = next(iter(standing.items(h, session)[-1:]), None)
-    if not last or not isinstance(last.event, Item):
-        return None
-    return last if last.event.kind == "error" or last.event.prefix.replace(" ", "").startswith('{"error"') else None
-
-
+_ARRAYED: Final = (ASK, chunked(_ARRAY), item(0))
 _HANDLER: Final = (begun(0, "produce"), account(handler="began"), begun(1, "receive", "consumer"))
 
 LC_07 = Rule(
@@ -245,7 +246,7 @@ LC_07 = Rule(
     source="seed 000 'Completion'; Reactive Streams §1.4; RFC 9112 §8",
     why="A failure that looks like a clean end makes half an answer look like a whole one: data is lost in silence.",
     needs=("wire|object", "role:failing|feature:produce"),
-    after=("SSE-01",),
+    after=ROOTS,
     check=failure_is_visible,
     good=(
         written(*told("failing", *_OPEN, EOF)),
@@ -257,6 +258,11 @@ LC_07 = Rule(
         written(*told("failing", *_OPEN, _FAILED, ENDED, EOF), declared=_TM),
         # an in-band error under a dialect that does not name it
         written(*told("failing", *_OPEN, item(1, kind="error"), ENDED, EOF)),
+        # an array: left open in a whole message everybody sees it; closed it is another rule's finding
+        written(*told("failing", *_ARRAYED, ENDED, EOF), declared=_TM, binding=_ARRAY),
+        written(*told("failing", *_ARRAYED, Completed(9), ENDED, EOF), declared=_TM, binding=_ARRAY),
+        # a document about the failure, where a stream was expected
+        written(*told("failing", *_ARRAYED[:2], Deviation("array.none", 0), ENDED, EOF), binding=_ARRAY),
         # slow twice, then in time: a late budget counts three times out of three
         written(
             *told("failing-1", *_OPEN, Expired("failing_ms", 5000), *CLOSE),
@@ -272,6 +278,7 @@ LC_07 = Rule(
         played(_HANDLER, lifecycle_objects.RAISED, SETTLED),
         written(*told("failing", *_OPEN, ENDED, EOF)),
         written(*told("failing", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
+        written(*told("failing", ASK, chunked("ndjson"), item(0), ENDED, EOF), binding="ndjson"),
         written(
             *(
                 row
@@ -289,10 +296,10 @@ def clean_end_has_its_marker(h: History) -> Iterator[Finding]:
     for session in h.sessions("finite"):
         ends = standing.terminals(h, session)
         clean = standing.whole(h, session)
-        if not standing.opened(h, session):
-            yield unknown(standing.not_opened(h, session))
-        elif ends:
+        if ends:
             yield held(ends[0])
+        elif reason := why_unlike(h, session):
+            yield unknown(reason)
         elif clean:
             yield broken(clean, expected="the profile's terminal marker before the end", got="a clean end without it")
         else:
@@ -306,8 +313,16 @@ LC_14 = Rule(
     source="seed 002 (stream:end); seed 003 (stream-end)",
     why="Without its marker a whole stream cannot be told from one that was cut: consumers must guess.",
     needs=("terminal", "role:finite"),
-    after=("SSE-01",),
+    after=(*ROOTS, "OI-10"),
     check=clean_end_has_its_marker,
-    good=(written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),),
-    bad=(written(*told("finite", *_OPEN, ENDED, EOF), declared=_TM),),
+    good=(
+        written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
+        written(*told("finite", *_ARRAYED, Completed(9), ENDED, EOF), declared=_TM, binding=_ARRAY),
+        # a page where a stream was expected shows nothing of the stream's end
+        written(*told("finite", *_ARRAYED[:2], Deviation("array.none", 0), ENDED, EOF), declared=_TM, binding=_ARRAY),
+    ),
+    bad=(
+        written(*told("finite", *_OPEN, ENDED, EOF), declared=_TM),
+        written(*told("finite", ASK, chunked("ndjson"), item(0), ENDED, EOF), declared=_TM, binding="ndjson"),
+    ),
 )

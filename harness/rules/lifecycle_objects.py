@@ -17,7 +17,6 @@ from streamspec.harness.core.written_calls import (
     done,
     end,
     fail,
-    failed,
     played,
     refused,
     send,
@@ -155,10 +154,10 @@ LC_06 = Rule(
 )
 
 
-# -- the end of an empty stream, and of one that nobody was reading ----------------------------------------------------
+# -- the end of an empty stream, of which `lifecycle_empty` has the rule, and of one that nobody was reading -----------
 
 
-def _empty_ends(story: Story) -> Iterator[Finding]:
+def empty_ends(story: Story) -> Iterator[Finding]:
     complete = next(iter(story.calls("complete")), None)
     if complete is None or any(s.called.index < ended_at(complete) for s in story.calls("send", "produce", "feed")):
         return
@@ -187,35 +186,6 @@ def _empty_ends(story: Story) -> Iterator[Finding]:
         yield broken(records(complete, waiting[0]), waiting[1], expected="the end of an empty stream", got=got)
     else:
         yield unknown("nobody received from the empty stream", records(complete))
-
-
-LC_08 = Rule(
-    id="LC-08",
-    level=Level.MUST,
-    sentence="An empty stream completes cleanly.",
-    source="Reactive Streams §1.5",
-    why="No result is a result: a consumer that gets an error or nothing cannot tell it from a failure.",
-    needs=("object", "feature:complete"),
-    after=("LC-12",),
-    check=each(_empty_ends),
-    good=(
-        played(done(0, "complete"), end(1), SETTLED),
-        played(begun(0, "receive", "consumer"), SETTLED, done(1, "complete"), back(0, END), SETTLED),
-        # the end came, and with it what a cleanup of ours raised
-        played(done(0, "listen", arg="raises"), failed(1, "complete"), end(2)),
-        # paused, an end need not show
-        played(done(0, "pause", "consumer"), begun(1, "receive", "consumer"), done(2, "complete"), SETTLED),
-        # in some dialects an error wins until the end was told
-        played(done(0, "complete"), done(1, "error", arg="NOT_FOUND"), fail(2, "NOT_FOUND")),
-        # cancelled by us before it could show
-        played(begun(0, "receive", "consumer"), done(1, "complete"), done(2, "cancel"), back(0, END), SETTLED),
-    ),
-    bad=(
-        played(begun(0, "receive", "consumer"), SETTLED, done(1, "complete"), SETTLED),
-        played(done(0, "complete"), fail(1, "UNKNOWN"), SETTLED),
-        played(failed(0, "complete", "INTERNAL"), SETTLED),
-    ),
-)
 
 
 def _completed_before(story: Story, receive: Span) -> bool:

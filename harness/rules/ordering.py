@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import Completed, Elided, Failed, Item, Record
+from streamspec.harness.core.event import Completed, Deviation, Elided, Failed, Item, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
-from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
+from streamspec.harness.core.script import Ask
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, chunked, head, item, told, written
 from streamspec.harness.core.written_calls import (
     SETTLED,
     back,
@@ -29,14 +30,22 @@ from streamspec.harness.core.written_calls import (
 from streamspec.harness.core.written_calls import item as received
 from streamspec.harness.rules import ordering_objects
 from streamspec.harness.rules._endings import each
+from streamspec.harness.rules._wire import RECORD_ERRORS, ROOTS, features, is_record_error, unread, why_unlike, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streamspec.harness.core.history import History
 
-_COUNTING: Final = ("finite", "endless")
+_COUNTING: Final = ("finite", "endless", "resumable")
 _SHOWN: Final = 5
+
+
+def _counting(h: History) -> Iterator[str]:
+    """Streams that count from their beginning: a resume may repeat (RC-02), and begins anywhere."""
+    for session in h.sessions(*_COUNTING):
+        if not any(isinstance(act, Ask) and (act.after or act.behind) for act in h.acts(session)):
+            yield session
 
 
 def _numbered(h: History, session: str) -> tuple[tuple[Record, int], ...]:
@@ -56,7 +65,7 @@ def _first_seen(numbered: tuple[tuple[Record, int], ...]) -> Iterator[tuple[Reco
 
 def in_send_order(h: History) -> Iterator[Finding]:
     yield from each(ordering_objects.in_send_order)(h)
-    for session in h.sessions(*_COUNTING):
+    for session in _counting(h):
         arrivals = tuple(_first_seen(_numbered(h, session)))
         if len(arrivals) < 2:
             yield unknown(standing.not_opened(h, session) or "fewer than two items carried a sequence number")
@@ -78,11 +87,13 @@ OI_01 = Rule(
     source="seed 000; seed 002; gRPC core concepts 'message ordering'",
     why="Consumers apply items as they come: a swapped pair is a wrong state that nobody notices.",
     needs=("wire|object", "seq"),
+    after=ROOTS,
     check=in_send_order,
     good=(
         written(*told("finite", ASK, head(), item(0, 1), item(1, 2), item(2, 3), ENDED, EOF)),
         # a repeat is OI-03's finding, a gap OI-02's: neither is disorder
         written(*told("endless", ASK, head(), item(0, 1), item(1, 2), item(2, 1), item(3, 5), *CLOSE)),
+        written(*told("finite", ASK, chunked("ndjson"), item(0), item(1), ENDED, EOF), binding="ndjson"),
         played(sends(0, 1, 3), takes(3, 0, 1, 3)),
         # of two receives at once either may be written down first
         played(
@@ -105,27 +116,37 @@ OI_01 = Rule(
 
 def nothing_lost(h: History) -> Iterator[Finding]:
     yield from each(ordering_objects.nothing_lost)(h)
+    due = h.declared("finite", "items")
     for session in h.sessions("finite"):
-        due = h.declared("finite", "items")
-        numbered = _numbered(h, session)
-        numbers = {seq for _, seq in numbered}
-        end = standing.whole(h, session) or next(iter(standing.theirs(h, Completed, session)), None)
         if not isinstance(due, int):
             continue
-        failed = h.first(Failed, session)
-        if failed:
+        end = standing.whole(h, session) or next(iter(standing.theirs(h, Completed, session)), None)
+        reason = why_unlike(h, session)
+        if failed := h.first(Failed, session):
             yield unknown("finite ended with an error", failed)
-        elif not end or not standing.opened(h, session) or not standing.seen_whole(h, session):
-            yield unknown(standing.not_opened(h, session) or "finite was not seen whole")
-        elif len(numbers) > due or len(numbered) < len(standing.items(h, session)):
-            yield unknown("the items that came do not fit what was declared of finite", end)
-        elif len(numbers) < due:
-            gaps = _gaps(numbers, due)
-            yield broken(end, expected=f"{due} items", got=f"{len(numbers)}; missing {gaps}")
-        elif numbers and max(numbers) - min(numbers) >= due:
-            yield unknown("as many items as declared, and a gap in their numbers: does the field count by one?", end)
-        elif numbered:
-            yield held(numbered[0][0], numbered[-1][0], end)
+        elif not end or reason or not standing.seen_whole(h, session):
+            yield unknown(reason or "finite was not seen whole")
+        elif skipped := unread(h, session):
+            yield unknown(f"not all of it was read: {worded(skipped)}", skipped)
+        else:
+            yield _counted(h, session, due, end)
+
+
+def _counted(h: History, session: str, due: int, end: Record) -> Finding:
+    """A record that failed need not carry a number, where the dialect has such records: it is counted all the same."""
+    numbered = _numbered(h, session)
+    numbers = {seq for _, seq in numbered}
+    bare = [r for r in standing.items(h, session) if isinstance(r.event, Item) and r.event.seq is None]
+    errors = [r for r in bare if is_record_error(r.event)] if RECORD_ERRORS in features(h) else []
+    came = len(numbers) + len(errors)
+    if came > due or len(errors) < len(bare):
+        return unknown("the items that came do not fit what was declared of finite", end)
+    if came < due:
+        missing = "" if errors else f"; missing {_gaps(numbers, due)}"
+        return broken(end, expected=f"{due} items", got=f"{came}{missing}")
+    if numbers and max(numbers) - min(numbers) >= due:
+        return unknown("as many items as declared, and a gap in their numbers: does the field count by one?", end)
+    return held(numbered[0][0], numbered[-1][0], end) if numbered else unknown("no item carried a number", end)
 
 
 def _gaps(numbers: set[int], due: int) -> str:
@@ -139,6 +160,11 @@ def _gaps(numbers: set[int], due: int) -> str:
 _LOST_BY_RESET: Final = told("finite", ASK, head(), item(0), RESET)
 _ELIDED: Final = told("finite", ASK, head(), item(0), Elided("Item", 2, 14), ENDED, EOF)
 
+_GUIDE: Final[dict[str, str | int | bool]] = {"profile.features": RECORD_ERRORS}
+_RECORD: Final = Item(1, 40, "e", '{"type":"error","code":"X"}', 20, "error", kept={"type": "error", "code": "X"})
+_FAILED_RECORD: Final = (ASK, chunked("ndjson"), item(0, 1), _RECORD, item(2, 3))
+_PAGE: Final = (ASK, head(("Content-Type", "text/html")), Deviation("ndjson.not-json", 0), ENDED, EOF)
+
 _THREE: Final = (sends(0, 1, 3), done(3, "complete"))
 
 OI_02 = Rule(
@@ -148,12 +174,16 @@ OI_02 = Rule(
     source="seed 003 (counts of stream-end)",
     why="A dropped item in a stream that ends well is loss that no consumer can see.",
     needs=("wire|object", "role:finite.items|object", "seq"),
-    after=("SSE-01", "LC-14", "SSE-24"),
+    after=(*ROOTS, "LC-14", "SSE-24", "OI-10", "OI-13"),
     check=nothing_lost,
     good=(
         written(*told("finite", ASK, head(), item(0), item(1), item(2), ENDED, EOF), declared={"finite.items": 3}),
         # counting from 0 is counting
         written(*told("finite", ASK, head(), item(0, 0), item(1, 1), ENDED, EOF), declared={"finite.items": 2}),
+        # a record that failed counts, where the dialect has such records, and need not carry a number
+        written(*told("finite", *_FAILED_RECORD, ENDED, EOF), declared=_GUIDE | {"finite.items": 3}, binding="ndjson"),
+        # a page where a stream was expected
+        written(*told("finite", *_PAGE), declared={"finite.items": 3}, binding="ndjson"),
         # a reset may have destroyed delivered octets; an elided span was not seen
         written(*_LOST_BY_RESET, declared={"finite.items": 3}),
         written(*_ELIDED, declared={"finite.items": 3}),
@@ -168,6 +198,7 @@ OI_02 = Rule(
     bad=(
         written(*told("finite", ASK, head(), item(0, 1), item(1, 3), ENDED, EOF), declared={"finite.items": 3}),
         written(*told("finite", ASK, head(), item(0, 1), item(1, 2), ENDED, EOF), declared={"finite.items": 3}),
+        written(*told("finite", *_FAILED_RECORD, ENDED, EOF), declared=_GUIDE | {"finite.items": 4}, binding="ndjson"),
         played(_THREE, take(4, 0, 1), take(5, 1, 3), end(6)),
         played(sends(0, 1, 3), takes(3, 0, 1, 2), begun(5, "receive", "consumer"), SETTLED),
         played(send(0, 1), begun(1, "receive", "consumer"), back(1, "producer:?"), received(0, 1, "producer?")),
@@ -178,7 +209,7 @@ OI_02 = Rule(
 
 def no_repeats(h: History) -> Iterator[Finding]:
     yield from each(ordering_objects.no_repeats)(h)
-    for session in h.sessions(*_COUNTING):
+    for session in _counting(h):
         numbered = _numbered(h, session)
         if len(numbered) < 2:
             yield unknown(standing.not_opened(h, session) or "fewer than two items carried a sequence number")
@@ -200,14 +231,22 @@ OI_03 = Rule(
     source="seed 000",
     why="A repeated item is counted, charged or shown twice.",
     needs=("wire|object", "seq"),
+    after=ROOTS,
     check=no_repeats,
     good=(
         written(*told("finite", ASK, head(), item(0), item(1), item(2), ENDED, EOF)),
+        # behind a resume there may be repeats
+        written(
+            *told("resumable-2", ASK, head(), item(0, 3), item(1, 3), *CLOSE),
+            *told("resumable-1", ASK, head(), item(0, 1), item(1, 2), *CLOSE),
+            asks={"resumable-2": Ask(after="resumable-1")},
+        ),
         # two senders count for themselves
         played(send(0, 1, "north"), send(1, 1, "south"), take(2, 0, 1, "north"), take(3, 1, 1, "south")),
     ),
     bad=(
         written(*told("finite", ASK, head(), item(0, 1), item(1, 2), item(2, 1), ENDED, EOF)),
+        written(*told("endless", ASK, chunked("json_array"), item(0, 1), item(1, 1), *CLOSE), binding="json_array"),
         played(sends(0, 1, 2), takes(2, 0, 1, 2), take(4, 2, 2)),
     ),
 )

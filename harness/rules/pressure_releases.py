@@ -1,6 +1,7 @@
 """BP: who waits for room is let go: by a cancel, an error, a deadline, or when its own time is up.
 
-Judged on objects, where calls are seen exactly. Never here: what a cancel or an end does otherwise (CN, LC, DL).
+Judged on objects, where calls are seen exactly; BP-09's other half, about servers, is in `stalls`. Never here: what a
+cancel or an end does otherwise (CN, LC, DL).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from streamspec.harness.core.written_calls import (
     take,
     waiting,
 )
+from streamspec.harness.rules import stalls
 from streamspec.harness.rules._flow import UNCOUNTED, Flow, count, flows, got_item, key, lasted_ms, name, names
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ _STALL: Final = (sends(0, 1, 2), waiting(2, 3), SETTLED)
 
 
 def freed_by_cancel(h: History) -> Iterator[Finding]:
+    yield from stalls.freed_by_leaving(h)
     for flow in flows(h):
         cancel = next((span for span in flow.calls if span.op == "cancel"), None)
         if cancel and cancel.ended and cancel.returned and cancel.called.index < flow.first("error"):
@@ -64,17 +67,18 @@ _CANCEL: Final = done(3, "cancel", "consumer")
 BP_09 = Rule(
     id="BP-09",
     level=Level.MUST,
-    sentence="A send that waits for room does not go on waiting when the consumer cancels.",
+    sentence="A send that waits for room does not go on waiting when its consumer cancels, or leaves.",
     source="seed 000 'Blocking' and 'Cancellation'; contract 3 (design 1)",
     why="A producer that waits for a consumer that left waits for ever, and keeps everything it holds.",
-    needs=("object", "feature:cancel"),
+    needs=("object|told:sending|told:open", "feature:cancel|role:large.item_bytes"),
     check=freed_by_cancel,
     good=(
+        *stalls.FREED,
         played(*_STALL, *_CANCEL, refused(2, "CANCELLED"), SETTLED),
         # released is enough here; that it is told why is CN-01's
         played(*_STALL, begun(3, "cancel", "consumer"), back(2), back(3), SETTLED),
     ),
-    bad=(played(*_STALL, *_CANCEL, SETTLED),),
+    bad=(*stalls.STUCK, played(*_STALL, *_CANCEL, SETTLED)),
 )
 
 

@@ -1,6 +1,7 @@
 """BP: what had to wait arrives, after a stall and after a pause.
 
-Judged on objects, where calls are seen exactly. Never here: how much is accepted (`pressure`).
+Judged on objects, where calls are seen exactly; BP-07's other half, about servers, is in `stalls`. Never here: how much
+is accepted (`pressure`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from streamspec.harness.core.written_calls import (
     takes,
     waiting,
 )
+from streamspec.harness.rules import stalls
 from streamspec.harness.rules._flow import END_OF_TIME, UNCOUNTED, Flow, count, flows, got_item, key, name, names
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ _PLAIN: Final = ("send", "receive", "complete", "observe", "listen", "forget")
 
 
 def all_arrive(h: History) -> Iterator[Finding]:
+    yield from stalls.whole_after_a_stall(h)
     for flow in flows(h):
         if flow.timed or not flow.only(*_PLAIN) or not all(key(item) for item in flow.items):
             continue
@@ -117,9 +120,10 @@ BP_07 = Rule(
     sentence="When a consumer goes on after a stall, every accepted item arrives, in order.",
     source="seed 000 'Blocking' (pauses until the client consumes); seed 002 'Backpressure'",
     why="Pressure is a delay: a stream that loses or swaps what had to wait turns a slow consumer into a wrong one.",
-    needs=("object",),
+    needs=("object|role:large.item_bytes", "object|role:large.seq"),
     check=all_arrive,
     good=(
+        *stalls.WHOLE,
         played(*_STALL, take(3, 0, 1), back(2), takes(4, 1, 2, 3), SETTLED),
         # what waited was refused when the stream was completed
         played(*_STALL, done(3, "complete", "other"), refused(2), takes(4, 0, 1, 2), end(6), SETTLED),
@@ -130,6 +134,7 @@ BP_07 = Rule(
         ),
     ),
     bad=(
+        *stalls.TORN,
         played(*_STALL, take(3, 0, 1), back(2), take(4, 1, 3), SETTLED),
         played(*_STALL, take(3, 0, 2), back(2), take(4, 1, 1), take(5, 2, 3), SETTLED),
         played(*_STALL, takes(3, 0, 1, 2), back(2), begun(5, "receive", "consumer"), SETTLED),

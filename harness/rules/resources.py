@@ -1,4 +1,5 @@
-"""RL: what is left of objects that have ended: tasks, timers, threads, the objects themselves, and their items.
+"""RL: what is left of streams that have ended: tasks, timers, threads, the objects themselves, and their items; on
+servers what `leaks` counts.
 
 A leak is growth in every one of at least three batches of cycles, after one that warms pools and caches up, each
 measured again once everything had settled. Never here: memory in bytes, or a single figure without its history.
@@ -27,6 +28,7 @@ from streamspec.harness.core.written_calls import (
     told,
     waiting,
 )
+from streamspec.harness.rules import leaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -120,16 +122,34 @@ def _cycled(kind: str, *figures: int, name: str = "objects", cycles: int = 100, 
     return History(replace(h.header, script=Script((session,))), h.records)
 
 
-def _leak(number: str, kind: str, *, sentence: str, source: str, needs: tuple[str, ...], figure: str) -> Rule:
-    """One rule a kind of ending: they differ in nothing else."""
+def _leak(
+    number: str,
+    kind: str,
+    *,
+    sentence: str,
+    source: str,
+    needs: tuple[str, ...],
+    figure: str,
+    ends: Callable[[History], leaks.Ends] | None = None,
+    how: str = "",
+) -> Rule:
+    """One rule a kind of ending: they differ in nothing else. `ends` finds the streams of a server that ended so, and
+    `how` says it."""
+    of_objects = _nothing_left_of(kind)
+
+    def check(h: History) -> Iterator[Finding]:
+        yield from of_objects(h)
+        if ends:
+            yield from leaks.nothing_left(h, ends(h), how)
+
     return Rule(
         id=f"RL-{number}",
         level=Level.MUST,
         sentence=sentence,
         source=source,
         why="What every stream leaves behind adds up, until the process that serves them stands still.",
-        needs=("object", *needs),
-        check=_nothing_left_of(kind),
+        needs=needs,
+        check=check,
         good=(
             _cycled(kind, 3, 3, 3, 3, name=figure),
             # pools and caches grow, and stop growing
@@ -139,10 +159,12 @@ def _leak(number: str, kind: str, *, sentence: str, source: str, needs: tuple[st
             # too few cycles, or nothing had settled: what ends soon is no leak
             _cycled(kind, 1, 2, 3, 4, name=figure, cycles=10),
             _cycled(kind, 1, 2, 3, 4, name=figure, between=()),
+            *(leaks.good(how) if ends else ()),
         ),
         bad=(
             _cycled(kind, 1, 2, 3, 4, name=figure),
             _cycled(kind, 1, 101, 201, 301, name="objects"),
+            *(leaks.bad(how, "fds") if ends else ()),
         ),
     )
 
@@ -150,28 +172,34 @@ def _leak(number: str, kind: str, *, sentence: str, source: str, needs: tuple[st
 RL_01 = _leak(
     "01",
     "complete",
-    sentence="Streams that completed leave no task, timer, thread or object behind.",
+    sentence="Streams that completed leave nothing behind: no task, timer, thread, object, descriptor or socket.",
     source="seed 004 'Resource cleanup on stream completion/cancellation'",
-    needs=("feature:complete",),
+    needs=("object|process", "feature:complete|role:finite"),
     figure="tasks",
+    ends=leaks.completed,
+    how="completed",
 )
 
 RL_02 = _leak(
     "02",
     "error",
-    sentence="Streams that failed leave no task, timer, thread or object behind.",
+    sentence="Streams that failed leave nothing behind: no task, timer, thread, object, descriptor or socket.",
     source="seed 004 'Resource cleanup on stream completion/cancellation'; seeds 2.6, invariant 2 (freed exactly once)",
-    needs=("feature:error",),
+    needs=("object|process", "feature:error|role:failing"),
     figure="threads",
+    ends=leaks.failed,
+    how="failed",
 )
 
 RL_03 = _leak(
     "03",
     "cancel",
-    sentence="Streams that were cancelled leave no task, timer, thread or object behind.",
+    sentence="Streams that were cancelled leave nothing behind: no task, timer, thread, object, descriptor or socket.",
     source="seed 004 'Stream cancellation cleans up resources properly'; seed 002 'Clean up resources'",
-    needs=("feature:cancel",),
+    needs=("object|process", "feature:cancel|role:endless"),
     figure="tasks",
+    ends=leaks.left("fin"),
+    how="were left",
 )
 
 RL_06 = _leak(
@@ -179,7 +207,7 @@ RL_06 = _leak(
     "deadline",
     sentence="Streams that end before their deadline leave no timer behind, nor anything else.",
     source="contract 3 (design 1); seed 001 'Context Handling' (a context that is over holds no timer)",
-    needs=("feature:deadline", "feature:complete"),
+    needs=("object", "feature:deadline", "feature:complete"),
     figure="timers",
 )
 

@@ -220,8 +220,8 @@ def _default_tls() -> ssl.SSLContext:
     return context
 
 
-def transport(tls: ssl.SSLContext | None = None, receive_buffer_bytes: int | None = None) -> Transport:
-    """HTTP/1.1 that trusts what `tls` trusts (else what the system trusts), with this SO_RCVBUF."""
+def transport(tls: ssl.SSLContext | None = None) -> Transport:
+    """HTTP/1.1 that trusts what `tls` trusts (else what the system trusts)."""
 
     async def open_exchange(request: Request, limits: Limits, connect_ms: float) -> Exchange:
         address, octets = address_of(request.url), request_bytes(request)
@@ -232,7 +232,7 @@ def transport(tls: ssl.SSLContext | None = None, receive_buffer_bytes: int | Non
                 address.port,
                 tls=context,
                 connect_ms=connect_ms,
-                receive_buffer_bytes=receive_buffer_bytes,
+                receive_buffer_bytes=request.receive_buffer_bytes or None,
             )
         except tcp.NotConnectedError as error:
             return RefusedExchange(error.refused)

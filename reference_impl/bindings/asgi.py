@@ -1,4 +1,4 @@
-"""The reference as one plain ASGI 3 application: every role as SSE, and every variant under its path prefix.
+"""The reference as one plain ASGI 3 application: every role in every binding, and every variant under its path prefix.
 
 Never here: a web framework, a socket, a producer, or a defect.
 """
@@ -8,14 +8,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from streamspec.reference_impl import session
-from streamspec.reference_impl.routing import BROKEN, Asked, Refused, route, split_variant
+from streamspec.reference_impl import payload, session
+from streamspec.reference_impl.binding import headers
+from streamspec.reference_impl.mount import mounted
+from streamspec.reference_impl.routing import BROKEN, Refused, split_variant
 from streamspec.reference_impl.seams import Asgi, Seams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streamspec.reference_impl.roles import ItemStream, Role
+    from streamspec.reference_impl.binding import Headers
+    from streamspec.reference_impl.mount import Answer, Mount
+    from streamspec.reference_impl.outlet import ItemStream
+    from streamspec.reference_impl.roles import Role
     from streamspec.reference_impl.seams import Message, Receive, Send
     from streamspec.reference_impl.variant import Variant
 
@@ -24,15 +29,17 @@ MISDIRECTED = Refused(421, "ask for this stream on a new connection", (("connect
 
 
 class App:
-    """The good reference and its variants. Remembers the open streams, so that a shutdown can end them."""
+    """The good reference and its variants."""
 
     def __init__(self, roles: Iterable[Role], variants: Iterable[Variant] = ()) -> None:
-        self._roles = tuple(roles)
-        self._open: set[ItemStream] = set()
         self._variants = tuple(variants)
-        self._seams: dict[str, Seams] = {"": Seams(), **{variant.name: variant.seams for variant in self._variants}}
-        self._mounts: Mapping[str, Asgi] = {
-            name: seams.around(self._mount(seams)) for name, seams in self._seams.items()
+        roles = tuple(roles)
+        self.mounts: Mapping[str, Mount] = {
+            "": mounted(Seams(), roles),
+            **{variant.name: mounted(variant.seams, roles) for variant in self._variants},
+        }
+        self._apps: Mapping[str, Asgi] = {
+            name: mount.seams.around(_application(mount)) for name, mount in self.mounts.items()
         }
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -42,68 +49,71 @@ class App:
         if scope["type"] != "http":
             raise ValueError(f"no such protocol here: {scope['type']}")
         if scope["path"] == BROKEN:
-            await _tell(self._list(), send)
+            await _tell(self._list(), "text/plain; charset=utf-8", send)
             return
         name, path = split_variant(scope["path"])
-        mount = self._mounts.get(name)
-        if mount is None:
+        app = self._apps.get(name)
+        if app is None:
             await _refuse(Refused(404, f"there is no variant under {BROKEN}"), send)
             return
-        await mount({**scope, "path": path}, receive, send)
+        await app({**scope, "path": path}, receive, send)
 
     def _list(self) -> str:
         """The variants, one a line: where, which rule must catch it, what is wrong."""
         return "".join(f"{BROKEN}{v.name}/  {v.kills}  {v.sentence}\n" for v in self._variants)
 
-    def route(self, method: str, path: str, query: str) -> tuple[Asked | Refused, Seams]:
-        """What another writer on the same port needs: the role asked for, and how it is to behave."""
+    def wire_mount(self, path: str) -> Mount | None:
+        """The variant that writes its own HTTP to answer this path, if there is one. What it tells is no stream."""
         name, rest = split_variant(path)
-        return route(self._roles, method, rest, query), self._seams[name]
+        mount = self.mounts.get(name)
+        return mount if mount and mount.seams.wire and not mount.is_told(rest) else None
 
-    def is_for_wire(self, path: str) -> bool:
-        """Whether a path belongs to a variant that writes its own HTTP."""
-        seams = self._seams.get(split_variant(path)[0])
-        return seams is not None and seams.wire is not None
-
-    def watch(self, stream: ItemStream) -> None:
-        """Remember a stream until it ends."""
-        self._open.add(stream)
-        stream.on_end(lambda: self._open.discard(stream))
+    def misunderstood(self, path: str) -> None:
+        """A request for this path could not be read."""
+        if mount := self.mounts.get(split_variant(path)[0]):
+            mount.seams.on_refusal()
 
     def close(self) -> None:
         """End every open stream with UNAVAILABLE."""
-        for stream in tuple(self._open):
-            session.go_away(stream)
+        for mount in self.mounts.values():
+            for stream in tuple(mount.open):
+                session.go_away(stream)
 
-    def _mount(self, seams: Seams) -> Asgi:
-        async def mount(scope: Message, receive: Receive, send: Send) -> None:
-            asked = route(self._roles, scope["method"], scope["path"], scope["query_string"].decode("latin-1"))
-            if isinstance(asked, Refused):
-                await _refuse(asked, send)
-            elif seams.wire is not None:
-                await _refuse(MISDIRECTED, send)
-            else:
-                await self._stream(asked, seams, receive, send)
 
-        return mount
+def _application(mount: Mount) -> Asgi:
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
+        if mount.is_told(scope["path"]):
+            await _tell(payload.to_json(mount.told.figures()), "application/json", send)
+            return
+        query = scope["query_string"].decode("latin-1")
+        answer = mount.answer(scope["method"], scope["path"], query, _decoded(scope.get("headers", ())))
+        if isinstance(answer, Refused):
+            mount.seams.on_refusal()
+            await _refuse(answer, send)
+        elif mount.seams.wire is not None:
+            await _refuse(MISDIRECTED, send)
+        else:
+            await _stream(answer, mount, receive, send)
 
-    async def _stream(self, asked: Asked, seams: Seams, receive: Receive, send: Send) -> None:
-        async def write(piece: bytes) -> None:
-            try:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            except OSError:  # how ASGI 2.4 servers say that the client has gone
-                stream.cancel()
+    return application
 
-        await send({"type": "http.response.start", "status": 200, "headers": _encoded(seams.headers)})
-        # Some servers keep the head back until a first piece of body, even an empty one (SSE-07).
-        await send({"type": "http.response.body", "body": b"", "more_body": True})
-        async with session.producing(asked, seams) as stream, asyncio.TaskGroup() as tasks:
-            self.watch(stream)
-            watcher = tasks.create_task(_cancel_on_disconnect(receive, stream))
-            whole = await session.pump(stream, seams, write)
-            watcher.cancel()
-        if whole:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+async def _stream(answer: Answer, mount: Mount, receive: Receive, send: Send) -> None:
+    async def write(piece: bytes) -> None:
+        try:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except OSError:  # how ASGI 2.4 servers say that the client has gone
+            stream.cancel()
+
+    await send({"type": "http.response.start", "status": 200, "headers": _encoded(answer.headers)})
+    # Some servers keep the head back until a first piece of body, even an empty one (SSE-07).
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    async with session.producing(answer.asked, mount) as stream, asyncio.TaskGroup() as tasks:
+        watcher = tasks.create_task(_cancel_on_disconnect(receive, stream))
+        whole = await session.pump(stream, answer, mount.seams, write)
+        watcher.cancel()
+    if whole:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _cancel_on_disconnect(receive: Receive, stream: ItemStream) -> None:
@@ -113,15 +123,15 @@ async def _cancel_on_disconnect(receive: Receive, stream: ItemStream) -> None:
 
 
 async def _refuse(refused: Refused, send: Send) -> None:
-    headers = _encoded(refused.all_headers())
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    start = {"type": "http.response.start", "status": refused.status, "headers": _encoded(refused.all_headers())}
+    await send(start)
     await send({"type": "http.response.body", "body": refused.body(), "more_body": False})
 
 
-async def _tell(text: str, send: Send) -> None:
+async def _tell(text: str, content_type: str, send: Send) -> None:
     body = text.encode()
-    headers = [("content-type", "text/plain; charset=utf-8"), ("content-length", str(len(body)))]
-    await send({"type": "http.response.start", "status": 200, "headers": _encoded(headers)})
+    fields = _encoded((*headers(content_type), ("content-length", str(len(body)))))
+    await send({"type": "http.response.start", "status": 200, "headers": fields})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
@@ -133,5 +143,9 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+def _encoded(fields: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
+
+
+def _decoded(fields: Iterable[tuple[bytes, bytes]]) -> Headers:
+    return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in fields)

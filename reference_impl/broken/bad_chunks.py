@@ -5,11 +5,19 @@ Never here: a second defect.
 
 from __future__ import annotations
 
-from streamspec.reference_impl.bindings import rawhttp, sse
+from typing import TYPE_CHECKING
+
+from streamspec.reference_impl.bindings import rawhttp
 from streamspec.reference_impl.seams import Seams, Wire
 from streamspec.reference_impl.variant import Variant
 
-HEADERS = (*sse.HEADERS, ("transfer-encoding", "chunked"), ("connection", "close"))
+if TYPE_CHECKING:
+    from streamspec.reference_impl.binding import Headers
+
+
+def _head(headers: Headers) -> bytes:
+    return rawhttp.head(200, *headers, ("transfer-encoding", "chunked"), ("connection", "close"))
+
 
 # In the last chunk, where every item and the terminal have been delivered: whether a reader takes it for the
 # end or for garbage, it has lost nothing.
@@ -19,5 +27,5 @@ VARIANT = Variant(
     where="wire",
     kills="CJ-02",
     because=("chunk size", "0x0"),
-    seams=Seams(wire=Wire(head=rawhttp.head(200, *HEADERS), frame=rawhttp.chunk, last=b"0x0\r\n\r\n")),
+    seams=Seams(wire=Wire(head=_head, frame=rawhttp.chunk, last=b"0x0\r\n\r\n")),
 )

@@ -28,5 +28,5 @@ VARIANT = Variant(
     kills="SSE-03",
     because=("UTF-8", "0xff"),
     also={"SSE-24": "data that cannot be decoded is no JSON text, if it is judged before bytes are replaced"},
-    seams=Seams(encode=_encode),
+    seams=Seams(bindings=(sse.BINDING.encoded(_encode),)),
 )

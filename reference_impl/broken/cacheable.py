@@ -5,8 +5,13 @@ Never here: a second defect.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from streamspec.reference_impl.bindings import sse
 from streamspec.reference_impl.seams import Seams
 from streamspec.reference_impl.variant import Variant
+
+HEADERS = (("content-type", "text/event-stream"), ("cache-control", "public, max-age=3600"))
 
 VARIANT = Variant(
     name="cacheable",
@@ -14,5 +19,5 @@ VARIANT = Variant(
     where="app",
     kills="SSE-02",
     because=("max-age=3600",),
-    seams=Seams(headers=(("content-type", "text/event-stream"), ("cache-control", "public, max-age=3600"))),
+    seams=Seams(bindings=(replace(sse.BINDING, headers=HEADERS),)),
 )

@@ -37,7 +37,7 @@ def _around(app: Asgi) -> Asgi:
             mine.result()
 
     async def mount(scope: Message, receive: Receive, send: Send) -> None:
-        await (endless if scope["path"] == "/endless" else app)(scope, receive, send)
+        await (endless if scope["path"].endswith("/endless") else app)(scope, receive, send)
 
     return mount
 

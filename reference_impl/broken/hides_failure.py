@@ -11,7 +11,7 @@ from streamspec.reference_impl.seams import Seams
 from streamspec.reference_impl.variant import Variant
 
 if TYPE_CHECKING:
-    from streamspec.reference_impl.roles import ItemStream
+    from streamspec.reference_impl.outlet import ItemStream
 
 
 def _complete_anyway(stream: ItemStream, raised: Exception) -> None:

@@ -5,6 +5,7 @@ Never here: a second defect.
 
 from __future__ import annotations
 
+from streamspec.reference_impl import payload
 from streamspec.reference_impl.bindings import sse
 from streamspec.reference_impl.frame import Failed, Frame
 from streamspec.reference_impl.seams import Seams
@@ -13,7 +14,7 @@ from streamspec.reference_impl.variant import Variant
 
 def _encode(frame: Frame) -> bytes:
     if isinstance(frame, Failed):
-        return sse.event(sse.to_json({"message": frame.message}), name="error")
+        return sse.event(payload.to_json({"message": frame.message}), name="error")
     return sse.encode(frame)
 
 
@@ -23,5 +24,5 @@ VARIANT = Variant(
     where="app",
     kills="ER-01",
     because=("no code",),
-    seams=Seams(encode=_encode),
+    seams=Seams(bindings=(sse.BINDING.encoded(_encode),)),
 )

@@ -29,6 +29,7 @@ VARIANT = Variant(
     also={
         "OI-02": "a strict parser cannot read the second item's number and misses it",
         "ER-04": "the same before an error",
+        "SSE-05": "of the texts, too, the second has become a JSON object",
     },
-    seams=Seams(encode=_encode),
+    seams=Seams(bindings=(sse.BINDING.encoded(_encode),)),
 )

@@ -13,7 +13,7 @@ from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.variant import Variant
 
 if TYPE_CHECKING:
-    from streamspec.reference_impl.roles import ItemStream
+    from streamspec.reference_impl.outlet import ItemStream
 
 
 def _tell_everything(stream: ItemStream, raised: Exception) -> None:

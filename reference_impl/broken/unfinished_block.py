@@ -27,5 +27,5 @@ VARIANT = Variant(
     kills="SSE-04",
     because=("blank line", "inside an event block"),
     also={"LC-02": "whoever takes the cut-off block for an item sees it after the terminal"},
-    seams=Seams(encode=_encode),
+    seams=Seams(bindings=(sse.BINDING.encoded(_encode),)),
 )

@@ -5,6 +5,7 @@ Never here: a second defect.
 
 from __future__ import annotations
 
+from streamspec.reference_impl import payload
 from streamspec.reference_impl.bindings import sse
 from streamspec.reference_impl.frame import Frame, Item
 from streamspec.reference_impl.seams import Seams
@@ -14,7 +15,7 @@ from streamspec.reference_impl.variant import Variant
 def _encode(frame: Frame) -> bytes:
     block = sse.encode(frame)
     if isinstance(frame, Item):
-        return f"payload: {sse.payload(frame)}\nretry: soon\n".encode() + block
+        return f"payload: {payload.of(frame)}\nretry: soon\n".encode() + block
     return block
 
 
@@ -24,5 +25,5 @@ VARIANT = Variant(
     where="app",
     kills="SSE-06",
     because=("field name", "payload"),
-    seams=Seams(encode=_encode),
+    seams=Seams(bindings=(sse.BINDING.encoded(_encode),)),
 )

@@ -5,8 +5,14 @@ Never here: a second defect.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from streamspec.reference_impl.binding import headers
+from streamspec.reference_impl.bindings import sse
 from streamspec.reference_impl.seams import Seams
 from streamspec.reference_impl.variant import Variant
+
+HEADERS = headers("text/event-stream; charset=iso-8859-1")
 
 VARIANT = Variant(
     name="wrong-charset",
@@ -14,5 +20,5 @@ VARIANT = Variant(
     where="app",
     kills="SSE-01",
     because=("charset", "iso-8859-1"),
-    seams=Seams(headers=(("content-type", "text/event-stream; charset=iso-8859-1"), ("cache-control", "no-store"))),
+    seams=Seams(bindings=(replace(sse.BINDING, headers=HEADERS),)),
 )

@@ -5,18 +5,23 @@ Never here: a second defect.
 
 from __future__ import annotations
 
-from streamspec.reference_impl.bindings import rawhttp, sse
+from typing import TYPE_CHECKING
+
+from streamspec.reference_impl.bindings import rawhttp
 from streamspec.reference_impl.seams import Seams, Wire
 from streamspec.reference_impl.variant import Variant
 
+if TYPE_CHECKING:
+    from streamspec.reference_impl.binding import Headers
+
 # Both on every role: an endless stream has no end that a length alone could contradict. The chunks are right,
 # and they decide (RFC 9112 6.3), so nothing else goes wrong.
-HEADERS = (
-    *sse.HEADERS,
-    ("content-length", "1048576"),
-    ("transfer-encoding", "chunked"),
-    ("connection", "close"),
-)
+FIELDS = (("content-length", "1048576"), ("transfer-encoding", "chunked"), ("connection", "close"))
+
+
+def _head(headers: Headers) -> bytes:
+    return rawhttp.head(200, *headers, *FIELDS)
+
 
 VARIANT = Variant(
     name="wrong-length",
@@ -24,5 +29,5 @@ VARIANT = Variant(
     where="wire",
     kills="SSE-13",
     because=("Content-Length and Transfer-Encoding",),
-    seams=Seams(wire=Wire(head=rawhttp.head(200, *HEADERS), frame=rawhttp.chunk, last=b"0\r\n\r\n")),
+    seams=Seams(wire=Wire(head=_head, frame=rawhttp.chunk, last=b"0\r\n\r\n")),
 )

@@ -10,13 +10,17 @@ from streamspec.harness.core.script import LOOK, Ask, Await, Cancel, Read, Scrip
 _LOOK: Final = Read(items=100, budget="look_ms", bytes=65_536)
 _ITEM: Final = Read(items=1, budget="look_ms")
 
-_WHOLE: Final = Read(items=0, budget="look_ms", bytes=65_536)  # is there something lasting to cancel?
+_SOME: Final = Read(items=20, budget="look_ms", bytes=65_536)
+_LASTS: Final = Read(items=0, budget="lasting_ms", bytes=65_536)  # is there something lasting to cancel?
 
 LOOK_ONCE = Scenario(
     id="conformance/look",
     sentence="look at the stream for at most 2 s, 64 KiB or 100 items",
     script=Script((Session("look-1", LOOK, (Ask(), _LOOK)),)),
-    promises=("CJ-02", "SSE-01", "SSE-02", "SSE-03", "SSE-06", "SSE-13", "SSE-24"),
+    promises=(
+        *("CJ-02", "CJ-09", "CJ-12", "ND-01", "ND-02", "ND-03", "ND-04", "ND-13"),
+        *("SSE-01", "SSE-02", "SSE-03", "SSE-06", "SSE-13", "SSE-24"),
+    ),
 )
 
 LOOK_BESIDE = Scenario(
@@ -25,10 +29,10 @@ LOOK_BESIDE = Scenario(
     script=Script(
         (
             Session("look-1", LOOK, (Ask(), _ITEM, Await("look-2", 3))),
-            Session("look-2", LOOK, (Await("look-1", 2), Ask(), _LOOK), beside="look-1"),
+            Session("look-2", LOOK, (Await("look-1", 2), Ask(), _SOME), beside="look-1"),
         )
     ),
-    promises=("SSE-01", "SSE-03"),
+    promises=("ND-01", "ND-03", "SSE-01", "SSE-03"),
     needs=("concurrent",),
 )
 
@@ -36,7 +40,7 @@ CANCEL_THEN_LOOK = Scenario(
     id="conformance/cancel-then-look",
     sentence="leave abruptly after one item, then look again",
     script=Script(
-        (Session("look-1", LOOK, (Ask(), _WHOLE)), Session("look-2", LOOK, (Ask(), _ITEM, Cancel("rst")))),
+        (Session("look-1", LOOK, (Ask(), _ITEM, _LASTS)), Session("look-2", LOOK, (Ask(), _ITEM, Cancel("rst")))),
     ),
     promises=("LC-16",),
     by_hand="stop the command above (Ctrl-C) at its first event, then run it again: it must be answered as before",

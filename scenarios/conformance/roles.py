@@ -20,7 +20,30 @@ FINITE = Scenario(
     id="conformance/finite",
     sentence="read a finite stream to its end",
     script=Script((Session("finite-1", "finite", (Ask(), Read(items=0, budget="finite_ms"))),)),
-    promises=("LC-01", "LC-02", "LC-14", "OI-01", "OI-02", "OI-03", "SSE-03", "SSE-04", "SSE-13", "SSE-24"),
+    promises=(
+        *("CJ-01", "CJ-09", "CJ-12", "LC-01", "LC-02", "LC-14", "ND-01", "ND-02", "ND-03", "ND-09"),
+        *("OI-01", "OI-02", "OI-03", "OI-09", "OI-10", "OI-11", "SSE-03", "SSE-04", "SSE-13", "SSE-24"),
+    ),
+)
+
+EMPTY = Scenario(
+    id="conformance/empty",
+    sentence="read a stream without an item to its end, three times",
+    script=Script(
+        (
+            Session("empty-1", "empty", (Ask(), Read(items=0, budget="head_ms"))),
+            Session("empty-2", "empty", (Ask(), Read(items=0, budget="item_ms"))),
+            Session("empty-3", "empty", (Ask(), Read(items=0, budget="item_ms"))),
+        )
+    ),
+    promises=("CJ-01", "LC-08"),
+)
+
+TEXT = Scenario(
+    id="conformance/text",
+    sentence="read texts with line ends, and what else a text may hold",
+    script=Script((Session("text-1", "text", (Ask(), Read(items=0, budget="finite_ms"))),)),
+    promises=("CJ-01", "OI-04", "SSE-05"),
 )
 
 FAILING = Scenario(
@@ -33,7 +56,7 @@ FAILING = Scenario(
             Session("failing-3", "failing", (Ask(), _TO_ITS_FAILURE)),
         )
     ),
-    promises=("ER-01", "ER-04", "ER-10", "LC-07"),
+    promises=("CJ-04", "ER-01", "ER-04", "ER-10", "LC-07"),
     order=1,
 )
 
@@ -43,15 +66,20 @@ PROMPT = Scenario(
     script=Script(
         tuple(Session(f"prompt-{n}", "prompt", (Ask(), _ITEM, Read(items=1, budget="prompt_ms"))) for n in _ROUNDS)
     ),
-    promises=("SSE-08",),
+    promises=("CJ-05", "ND-10", "SSE-08"),
     order=1,
 )
 
 ENDLESS = Scenario(
     id="conformance/endless",
-    sentence="read thirty items, or two seconds, of an endless stream",
-    script=Script((Session("endless-1", "endless", (Ask(), Read(items=30, budget="look_ms"))),)),
-    promises=("OI-01", "OI-03"),
+    sentence="read thirty items, or two seconds, of an endless stream, and twice its first item",
+    script=Script(
+        (
+            Session("endless-1", "endless", (Ask(), Read(items=30, budget="look_ms"))),
+            *(Session(f"endless-{n}", "endless", (Ask(), _ITEM)) for n in (2, 3)),
+        )
+    ),
+    promises=("OI-01", "OI-03", "SSE-07"),
     order=1,
 )
 

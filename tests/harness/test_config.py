@@ -172,6 +172,52 @@ def test_the_attributes_of_a_role_may_come_first() -> None:
     assert config.roles(["finite.items=0", "finite=/f"], LOOK)["finite"].attributes["items"] == 0
 
 
+def test_the_number_of_items_keeps_its_place_in_the_url() -> None:
+    assert config.roles(["large=/dump?n={n}"], LOOK)["large"].request.url.endswith("/dump?n={n}")
+
+
+def test_texts_and_words_are_attributes_too() -> None:
+    made = config.roles(
+        ["text=/t", 'text.items=["a", "b\\nc"]', "resumable=/r", "resumable.guarantee=exactly-once"], LOOK
+    )
+    assert made["text"].attributes["items"] == '["a", "b\\nc"]'
+    assert made["resumable"].attributes["guarantee"] == "exactly-once"
+
+
+# -- tells -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_figure_is_asked_for_at_its_url_with_the_headers_of_the_look() -> None:
+    told, per = config.tells(["produced=/stats#$.a.b", "open=stats#$.open", "open.per=stream"], LOOK)
+    assert (told.name, told.field, told.per) == ("produced", "$.a.b", "run")
+    assert told.request.url == "https://example.test:8443/stats"
+    assert (told.request.method, told.request.body) == ("GET", b"")
+    assert told.request.headers[-2:] == (("Accept", "application/json"), ("Accept-Encoding", "identity"))
+    assert set(LOOK.headers) - {(n, v) for n, v in LOOK.headers if n.lower() == "accept"} <= set(told.request.headers)
+    assert (per.name, per.per, per.request.url) == ("open", "stream", "https://example.test:8443/v1/stats")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["producd=/s#$.n"], "did you mean produced?"),
+        (["produced"], "write NAME=URL#FIELD"),
+        (["produced=/s"], "write NAME=URL#FIELD"),
+        (["produced=#$.n"], "write NAME=URL#FIELD"),
+        (["produced=/s#n"], "like $.n"),
+        (["produced=http://other.test/s#$.n"], "of the same server"),
+        (["produced=http://ann:hunter2@x/#$.n"], "credentials"),
+        (["produced=/s#$.n", "produced.per=day"], "produced.per=run or produced.per=stream"),
+        (["produced.per=run"], "Say --tell produced=URL#FIELD as well"),
+    ],
+)
+def test_a_bad_tell_is_named_with_what_is_wrong(words: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        config.tells(words, LOOK)
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_without_words_there_are_no_roles() -> None:
     assert dict(config.roles([], LOOK)) == {}
 
@@ -204,6 +250,12 @@ def test_without_words_there_are_no_roles() -> None:
         (["finite=http://ann:hunter2@x/"], "credentials"),
         (["finite=/a b"], "no blanks"),
         (["finite=/a\r\nHost: evil"], "no blanks"),
+        (["large=/dump"], "its URL needs {n}"),
+        (["text=/t", "text.items=one"], "a JSON array of texts"),
+        (["text=/t", "text.items=[]"], "a JSON array of texts"),
+        (["text=/t", "text.items=[1]"], "a JSON array of texts"),
+        (["resumable=/r", "resumable.guarantee=exactly"], "did you mean exactly-once?"),
+        (["idle=/i", "idle.heartbeat_ms=often"], "a whole number"),
     ],
 )
 def test_a_bad_role_is_named_with_what_is_wrong(words: list[str], said: str) -> None:
@@ -284,7 +336,7 @@ def test_every_built_in_profile_is_read_and_named_after_its_file(name: str) -> N
 
 
 def test_the_built_in_profiles_are_listed() -> None:
-    assert config.profile_names() == ("plain", "streamspec")
+    assert config.profile_names() == ("guide", "plain", "streamspec")
 
 
 def test_a_profile_is_an_ordered_map() -> None:
@@ -358,7 +410,7 @@ def test_a_profile_nested_too_deep_is_named() -> None:
     ("name", "said"),
     [
         ("streamspek", "did you mean streamspec?"),
-        ("zzz", "there are plain, streamspec"),
+        ("zzz", "there are guide, plain, streamspec"),
         ("../plain", "no such profile"),
         ("/nowhere/mine.toml", "No such file"),
     ],
@@ -367,6 +419,27 @@ def test_an_unknown_profile_is_named(name: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         config.profile(name)
     assert str(caught.value).startswith(f"--profile {name}: ")
+    assert said in str(caught.value)
+
+
+def test_a_profile_says_what_it_keeps_and_promises() -> None:
+    made = config.profile_from_toml(b'keep = ["n"]\nfeatures = ["record-errors"]\n' + GOOD, "mine.toml")
+    assert made.keep == ("n",)
+    assert made.features == ("record-errors",)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'keep = "n"\n', 'keep = ["…"] is a list of words'),
+        (b"keep = [1]\n", 'keep = ["…"] is a list of words'),
+        (b'features = ["record-error"]\n', "did you mean record-errors?"),
+    ],
+)
+def test_what_a_profile_cannot_keep_or_promise_is_named(line: bytes, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        config.profile_from_toml(line + GOOD, "mine.toml")
+    assert str(caught.value).startswith("mine.toml: ")
     assert said in str(caught.value)
 
 

@@ -32,14 +32,26 @@ async def _turns() -> None:
         await asyncio.sleep(0)
 
 
-async def _exchange(port: int, path: str, *, method: str = "GET", until: bytes = b"") -> bytes:
-    """One request on its own connection; the answer until the server closes, or until `until` has come."""
-    request = f"{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n".encode()
+def _never(_received: bytes) -> bool:
+    return False
+
+
+async def _exchange(
+    port: int,
+    path: str,
+    *,
+    method: str = "GET",
+    headers: str = "",
+    until: bytes = b"",
+    enough: Callable[[bytes], bool] = _never,
+) -> bytes:
+    """One request on its own connection; the answer until the server closes, or until `until` or `enough` has come."""
+    request = f"{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n".encode()
     async with asyncio.timeout(LONGEST_S):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(request)
         received = bytearray()
-        while not (until and until in received) and (piece := await reader.read(65536)):
+        while not (until and until in received) and not enough(bytes(received)) and (piece := await reader.read(65536)):
             received += piece
         writer.close()
         await writer.wait_closed()
@@ -136,7 +148,8 @@ def port() -> Iterator[int]:
 def get(port: int) -> Callable[..., bytes]:
     """A raw response of the shared server."""
 
-    def get(path: str, *, method: str = "GET", until: bytes = b"") -> bytes:
-        return asyncio.run(_exchange(port, path, method=method, until=until))
+    def get(path: str, *, accept: str = "", headers: str = "", **how: Any) -> bytes:
+        headers += f"accept-encoding: {accept}\r\n" if accept else ""
+        return asyncio.run(_exchange(port, path, headers=headers, **how))
 
     return get

@@ -13,11 +13,12 @@ from streamspec.reference_impl import session
 from streamspec.reference_impl.bindings.asgi import App
 from streamspec.reference_impl.broken import variants
 from streamspec.reference_impl.frame import Item
-from streamspec.reference_impl.roles import ROLES, ItemStream, Role, Values
+from streamspec.reference_impl.outlet import Outlet
+from streamspec.reference_impl.roles import ROLES, Role, Values
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
 Turns = Callable[[], Awaitable[None]]
-Produce = Callable[[ItemStream], Awaitable[None]]
+Produce = Callable[[Outlet], Awaitable[None]]
 Message = dict[str, Any]
 
 
@@ -51,8 +52,8 @@ class Client:
 
 
 def _app(produce: Produce) -> App:
-    async def with_values(stream: ItemStream, values: Values) -> None:
-        await produce(stream)
+    async def with_values(outlet: Outlet, values: Values) -> None:
+        await produce(outlet)
 
     return App([Role("/probe", (), with_values)])
 
@@ -68,10 +69,10 @@ def test_headers_go_out_before_the_first_item_exists(turns: Turns) -> None:
     async def story() -> None:
         gate = asyncio.Event()
 
-        async def produce(stream: ItemStream) -> None:
+        async def produce(outlet: Outlet) -> None:
             await gate.wait()
-            await stream.send(Item(1, "late"))
-            stream.complete()
+            await outlet.send(Item(1, "late"))
+            outlet.complete()
 
         client = Client("/probe")
         asking = _ask(_app(produce), client)
@@ -92,11 +93,11 @@ def test_each_item_is_sent_before_the_next_exists(turns: Turns) -> None:
     async def story() -> None:
         gates = [asyncio.Event() for _ in range(3)]
 
-        async def produce(stream: ItemStream) -> None:
+        async def produce(outlet: Outlet) -> None:
             for n, gate in enumerate(gates, 1):
                 await gate.wait()
-                await stream.send(Item(n, ""))
-            stream.complete()
+                await outlet.send(Item(n, ""))
+            outlet.complete()
 
         client = Client("/probe")
         asking = _ask(_app(produce), client)
@@ -115,13 +116,13 @@ def test_a_disconnect_reaches_the_producer_and_cleans_up_once(turns: Turns, doin
         heard: list[Code] = []
         cleanups: list[int] = []
 
-        async def produce(stream: ItemStream) -> None:
-            stream.on_end(lambda: cleanups.append(1))
+        async def produce(outlet: Outlet) -> None:
+            outlet.on_end(lambda: cleanups.append(1))
             try:
                 for n in range(1, 1000):
-                    await stream.send(Item(n, ""))
+                    await outlet.send(Item(n, ""))
                     if doing == "sleeping":
-                        await stream.sleep(3600)
+                        await outlet.sleep(3600)
             except StreamError as error:
                 heard.append(error.code)
                 raise
@@ -148,9 +149,9 @@ def test_a_client_that_does_not_read_stops_the_producer(turns: Turns) -> None:
         produced: list[int] = []
         begun = asyncio.Event()
 
-        async def produce(stream: ItemStream) -> None:
+        async def produce(outlet: Outlet) -> None:
             for n in range(1, 1000):
-                await stream.send(Item(n, ""))
+                await outlet.send(Item(n, ""))
                 produced.append(n)
                 begun.set()
 
@@ -177,10 +178,10 @@ def test_a_send_that_raises_is_a_disconnect() -> None:
     async def story() -> None:
         heard: list[Code] = []
 
-        async def produce(stream: ItemStream) -> None:
+        async def produce(outlet: Outlet) -> None:
             try:
                 while True:
-                    await stream.send(Item(1, ""))
+                    await outlet.send(Item(1, ""))
             except StreamError as error:
                 heard.append(error.code)
                 raise
@@ -205,7 +206,7 @@ def test_a_producer_deaf_to_cancel_is_cancelled_as_a_task(monkeypatch: pytest.Mo
     async def story() -> None:
         ended: list[str] = []
 
-        async def produce(stream: ItemStream) -> None:
+        async def produce(outlet: Outlet) -> None:
             try:
                 await asyncio.Event().wait()
             finally:
@@ -231,7 +232,7 @@ def test_an_exception_becomes_the_streams_error_and_tells_nothing() -> None:
 
 
 def test_a_stream_error_of_the_handlers_is_relayed_as_it_is() -> None:
-    async def produce(stream: ItemStream) -> None:
+    async def produce(outlet: Outlet) -> None:
         raise StreamError(Code.NOT_FOUND, "no such feed")
 
     client = run(_answered(_app(produce), "/probe"))
@@ -239,8 +240,8 @@ def test_a_stream_error_of_the_handlers_is_relayed_as_it_is() -> None:
 
 
 def test_a_handler_that_forgets_to_end_its_stream_is_reported() -> None:
-    async def produce(stream: ItemStream) -> None:
-        await stream.send(Item(1, ""))
+    async def produce(outlet: Outlet) -> None:
+        await outlet.send(Item(1, ""))
 
     client = run(_answered(_app(produce), "/probe"))
     assert b'event: error\ndata: {"code":"INTERNAL"' in client.body()
@@ -317,10 +318,10 @@ def test_an_ended_stream_is_forgotten(turns: Turns) -> None:
         app, client = App(ROLES), Client("/endless", "period_ms=60000")
         asking = _ask(app, client)
         await turns()
-        assert len(app._open) == 1
+        assert len(app.mounts[""].open) == 1
         client.left.set()
         await asking
-        assert len(app._open) == 0
+        assert len(app.mounts[""].open) == 0
 
     run(story())
 

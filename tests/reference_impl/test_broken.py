@@ -28,7 +28,7 @@ Serving = Callable[[App], AbstractAsyncContextManager[int]]
 END = b"event: end\ndata: {}\n\n"
 VARIANTS = broken.variants()
 NAMES = [variant.name for variant in VARIANTS]
-SERVED = [variant.name for variant in VARIANTS if "sse" in variant.on]
+SERVED = [(variant.name, on) for variant in VARIANTS for on in variant.on if on != "inprocess"]
 
 
 def _numbers(body: bytes) -> list[int]:
@@ -58,15 +58,14 @@ def test_a_variant_says_what_it_does_and_why_others_may_fail(variant: Variant) -
     assert (variant.where == "stream") >= ("inprocess" in variant.on)
 
 
-@pytest.mark.parametrize("path", ["/", "/finite", "/endless", "/failing", "/prompt?gap_ms=1"])
-@pytest.mark.parametrize("name", SERVED)
-def test_a_variant_serves_every_role(get: Get, name: str, path: str) -> None:
+@pytest.mark.parametrize(("name", "binding"), SERVED)
+def test_a_variant_serves_every_role(get: Get, name: str, binding: str) -> None:
+    paths = ["/?n=3", "/finite?n=3", "/failing", "/prompt?gap_ms=1", "/large?n=3", "/idle?silent_ms=0", "/text"]
     # Leaving an endless stream is that variant's end: its own test has a server to itself.
-    if path == "/endless" and name == "dies-of-cancel":
-        path = "/finite"
-    response = get(f"/broken/{name}{path}", until=b"id: 3\n" if path == "/endless" else b"")
-    assert response.startswith(b"HTTP/1.1 200 ")
-    assert b"id: 1\n" in response
+    for path in paths if name == "dies-of-cancel" else [*paths, "/endless"]:
+        response = get(f"/broken/{name}/{binding}{path}", until=b'"n":3' if path == "/endless" else b"")
+        assert response.startswith(b"HTTP/1.1 200 ")
+        assert b'"n":1' in response or path == "/text" or b"content-encoding" in response
 
 
 def test_ends_twice(get: Get, body_of: Body) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import signal
+import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING
@@ -13,14 +16,14 @@ import pytest
 from streamspec.reference_impl.bindings.asgi import App
 from streamspec.reference_impl.broken import variants
 from streamspec.reference_impl.frame import Item
-from streamspec.reference_impl.roles import ROLES, Role, Values
+from streamspec.reference_impl.roles import ROLES, TEXTS, Role, Values
 from streamspec.reference_impl.server import listen
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
 if TYPE_CHECKING:
     import subprocess
 
-    from streamspec.reference_impl.roles import ItemStream
+    from streamspec.reference_impl.outlet import Outlet
 
 Get = Callable[..., bytes]
 Body = Callable[[bytes], bytes]
@@ -30,16 +33,43 @@ Spawned = Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
 PortOf = Callable[["subprocess.Popen[bytes]"], int]
 
 END = b"event: end\ndata: {}\n\n"
+FAILED = b'{"type":"error","code":"INTERNAL","message":"the handler failed"}'
 
 
 def _items(count: int) -> bytes:
     return b"".join(f'id: {n}\ndata: {{"n":{n},"text":"№ {n}"}}\n\n'.encode() for n in range(1, count + 1))
 
 
+def _lines(count: int) -> bytes:
+    return b"".join(f'{{"n":{n},"text":"№ {n}"}}\n'.encode() for n in range(1, count + 1))
+
+
+def _content_type(path: str) -> bytes:
+    kinds = {"ndjson": b"application/x-ndjson", "guide": b"application/x-ndjson", "json_array": b"application/json"}
+    return kinds.get(path.split("/")[1], b"text/event-stream")
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
         ("/", _items(30) + END),
+        ("/sse/", _items(30) + END),
+        ("/sse/finite?n=2", _items(2) + END),
+        ("/ndjson/?n=3", _lines(3) + b'{"type":"end"}\n'),
+        ("/ndjson/finite", _lines(100) + b'{"type":"end"}\n'),
+        ("/ndjson/empty", b'{"type":"end"}\n'),
+        ("/ndjson/failing?after=2", _lines(2) + FAILED + b"\n"),
+        ("/json_array/finite?n=2", b"[\n" + _lines(2)[:-1].replace(b"\n", b",\n") + b"\n]\n"),
+        ("/json_array/empty", b"[\n]\n"),
+        ("/json_array/failing?after=0", b"[\n" + FAILED + b"\n]\n"),
+        (
+            "/guide/finite?n=1",
+            '{"type":"metadata","totalRecords":1}\n{"type":"data","id":"item-1","n":1,"text":"№ 1"}\n'
+            '{"type":"stream-end","reason":"completed","processed":1,"errors":0}\n'.encode(),
+        ),
+        ("/empty", END),
+        ("/idle?silent_ms=0", _items(1) + END),
+        ("/resumable?n=3&period_ms=0", _items(3) + END),
         ("/?n=2&period_ms=0", _items(2) + END),
         ("/finite", _items(100) + END),
         ("/finite?n=1000", _items(1000) + END),
@@ -52,7 +82,7 @@ def test_a_role_streams_exactly_its_bytes(get: Get, body_of: Body, path: str, bo
     response = get(path)
     head = response.partition(b"\r\n\r\n")[0].lower()
     assert head.startswith(b"http/1.1 200 ok\r\n")
-    assert b"\r\ncontent-type: text/event-stream\r\n" in head
+    assert b"\r\ncontent-type: " + _content_type(path) + b"\r\n" in head
     assert b"\r\ncache-control: no-store\r\n" in head
     assert b"content-length" not in head
     assert body_of(response) == body
@@ -67,6 +97,60 @@ def test_endless_goes_on_until_it_is_left(get: Get) -> None:
 def test_prompt_shows_its_first_item_while_the_second_does_not_exist(get: Get) -> None:
     response = get("/prompt?gap_ms=60000", until=b"id: 1\n")
     assert b"id: 2\n" not in response
+
+
+@pytest.mark.parametrize("prefix", ["", "/broken/wrong-length"])
+@pytest.mark.parametrize(
+    ("path", "first"), [("/prompt", b"id: 1\n"), ("/ndjson/prompt", b"}\n"), ("/json_array/prompt", b'1"}')]
+)
+def test_who_takes_gzip_reads_each_item_at_once(get: Get, prefix: str, path: str, first: bytes) -> None:
+    def readable(response: bytes) -> bytes:
+        chunks, reader, body = response.partition(b"\r\n\r\n")[2], zlib.decompressobj(wbits=31), b""
+        while b"\r\n" in chunks:
+            size, _, rest = chunks.partition(b"\r\n")
+            body += reader.decompress(rest[: int(size, 16)])
+            chunks = rest[int(size, 16) + 2 :]
+        return body
+
+    coded = get(f"{prefix}{path}?gap_ms=60000", accept="gzip, br", enough=lambda response: first in readable(response))
+    assert b"\r\ncontent-encoding: gzip\r\nvary: accept-encoding\r\n" in coded
+    assert b"2" not in readable(coded)
+
+
+def test_gzip_holds_the_same_as_identity(get: Get, body_of: Body) -> None:
+    coded = body_of(get("/ndjson/finite", accept="gzip"))
+    assert gzip.decompress(coded) == body_of(get("/ndjson/finite", accept="identity")) == body_of(get("/ndjson/finite"))
+
+
+def test_text_stands_in_sse_as_it_is(get: Get, body_of: Body) -> None:
+    blocks = body_of(get("/text")).decode().removesuffix(END.decode()).split("\n\n")
+    read = ["\n".join(line.removeprefix("data: ") for line in block.split("\n")[1:]) for block in blocks[:-1]]
+    assert read == [text.replace("\r\n", "\n").replace("\r", "\n") for text in TEXTS]
+
+
+def test_text_stands_in_json_as_a_string(get: Get, body_of: Body) -> None:
+    lines = body_of(get("/ndjson/text")).decode().split("\n")
+    assert [json.loads(line)["text"] for line in lines[:-2]] == list(TEXTS)
+    assert [element["text"] for element in json.loads(body_of(get("/json_array/text")))] == list(TEXTS)
+
+
+def test_an_idle_stream_shows_signs_of_life(get: Get) -> None:
+    for path, sign in [("/idle", b": heartbeat\n\n"), ("/ndjson/idle", b'{"type":"heartbeat"}\n')]:
+        response = get(f"{path}?heartbeat_ms=1", enough=lambda response, sign=sign: response.count(sign) > 2)
+        assert response.count(b'"n":') == 1
+
+
+@pytest.mark.parametrize(("last", "first"), [("", b"id: 1\n"), ("7", b"id: 8\n"), ("20", b"event: end\n")])
+def test_a_resume_begins_behind_its_id(get: Get, body_of: Body, last: str, first: bytes) -> None:
+    response = get("/resumable?period_ms=0", headers=f"last-event-id: {last}\r\n" if last else "")
+    assert body_of(response).startswith(first)
+
+
+@pytest.mark.parametrize("prefix", ["", "/broken/wrong-length"])
+def test_a_resume_behind_what_never_was_is_refused(get: Get, prefix: str) -> None:
+    head, _, body = get(f"{prefix}/resumable", headers="last-event-id: 21\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 412 ")
+    assert body == b"Last-Event-ID is no id of this stream\n"
 
 
 @pytest.mark.parametrize(
@@ -107,11 +191,11 @@ def test_a_client_that_leaves_reaches_the_producer(serving: Serving, prefix: str
         heard: asyncio.Future[Code] = asyncio.get_running_loop().create_future()
         cleanups: list[int] = []
 
-        async def produce(stream: ItemStream, values: Values) -> None:
-            stream.on_end(lambda: cleanups.append(1))
-            await stream.send(Item(1, ""))
+        async def produce(outlet: Outlet, values: Values) -> None:
+            outlet.on_end(lambda: cleanups.append(1))
+            await outlet.send(Item(1, ""))
             try:
-                await stream.sleep(3600)
+                await outlet.sleep(3600)
             except StreamError as error:
                 heard.set_result(error.code)
                 raise

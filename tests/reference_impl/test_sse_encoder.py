@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamspec.reference_impl import payload
 from streamspec.reference_impl.bindings import sse
 from streamspec.reference_impl.frame import Completed, Failed, Item
 from streamspec.reference_impl.stream.errors import Code
@@ -33,7 +34,7 @@ def test_an_error_message_cannot_start_another_event() -> None:
 
 
 def test_a_heartbeat_is_a_comment() -> None:
-    assert sse.heartbeat("still here") == b": still here\n\n"
+    assert sse.comment("still here") == b": still here\n\n"
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])
@@ -49,12 +50,12 @@ def test_names_ids_and_comments_refuse_what_would_break_a_line(forbidden: str) -
     with pytest.raises(ValueError, match=refusal):
         sse.event("{}", id=f"1{forbidden}")
     with pytest.raises(ValueError, match=refusal):
-        sse.heartbeat(f"{forbidden}x")
+        sse.comment(f"{forbidden}x")
 
 
 def test_a_value_that_json_does_not_know_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
-        sse.to_json(float("nan"))
+        payload.to_json(float("nan"))
 
 
 @given(st.text())

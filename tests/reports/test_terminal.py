@@ -19,7 +19,8 @@ from streamspec.harness.core.ports import Request, Style
 from streamspec.harness.core.rule import Level, Rule, broken, unknown
 from streamspec.harness.core.run import Result, Run
 from streamspec.harness.core.written import ASK, Row, told, written
-from streamspec.reports.terminal import TERMINAL, hint, render
+from streamspec.reports._summary import hint
+from streamspec.reports.terminal import TERMINAL, render
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 Same = Callable[[Path, str], None]

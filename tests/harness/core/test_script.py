@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from streamspec.harness.core.script import (
     ACTS,
     LOOK,
+    Account,
     Ask,
     Await,
     Call,
@@ -21,6 +22,7 @@ from streamspec.harness.core.script import (
     Script,
     Session,
     Settle,
+    Watch,
     expanded,
     script_from_json,
     script_to_json,
@@ -37,7 +39,23 @@ def test_a_script_round_trips_through_json(script: Script) -> None:
 
 
 def test_every_act_is_named() -> None:
-    assert tuple(ACTS.values()) == (Ask, Read, Cancel, Await, Call, Settle, Pass)
+    assert tuple(ACTS.values()) == (Ask, Read, Cancel, Account, Watch, Await, Call, Settle, Pass)
+
+
+def test_a_session_is_repeated_as_often_as_the_effort_says() -> None:
+    script = expanded(Script((Session("batch", "endless", (), times=0), Session("once", "endless", ()))), cycles=3)
+    assert [session.id for session in script.sessions] == ["batch", "batch~2", "batch~3", "once"]
+
+
+def test_repeats_run_together_in_groups() -> None:
+    script = expanded(Script((Session("batch", "endless", (), times=5, together=2),)))
+    assert [(s.id, s.beside) for s in script.sessions] == [
+        ("batch", ""),
+        ("batch~2", "batch"),
+        ("batch~3", ""),
+        ("batch~4", "batch~3"),
+        ("batch~5", ""),
+    ]
 
 
 def test_a_repeated_session_is_written_out_under_its_own_ids() -> None:

@@ -48,7 +48,7 @@ def oracle(octets: bytes) -> Seen:
 
 def interpreted(lines: list[str], rest: str) -> Seen:
     seen = Seen([], 0, unfinished=False)
-    data, event_type = "", ""
+    data, event_type, known = "", "", False
     for line in lines:
         # "If the line is empty (a blank line): Dispatch the event, as defined below."
         if line == "":
@@ -57,7 +57,9 @@ def interpreted(lines: list[str], rest: str) -> Seen:
             if data != "":
                 # "If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove [it]."
                 seen.messages.append((event_type or "message", data[:-1]))
-            data, event_type = "", ""
+            elif known:  # no event, and a sign of life to us
+                seen.comments += 1
+            data, event_type, known = "", "", False
         # "If the line starts with a U+003A COLON character (:): Ignore the line."
         elif line[0] == ":":
             seen.comments += 1
@@ -69,8 +71,13 @@ def interpreted(lines: list[str], rest: str) -> Seen:
                 value = value[1:]
             if field == "event":
                 event_type = value
+                known = True
             elif field == "data":
                 data += value + "\n"
+            elif field == "id":  # "If the field value does not contain U+0000 NULL"
+                known = known or "\0" not in value
+            elif field == "retry":  # "If the field value consists of only ASCII digits"
+                known = known or (value.isascii() and value.isdigit())
     # "Once the end of the file is reached, any pending data must be discarded."
     seen.unfinished = data != "" or rest == "data" or rest.startswith("data:")
     return seen

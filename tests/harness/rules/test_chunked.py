@@ -9,7 +9,7 @@ import pytest
 from streamspec.harness.core.event import DEVIATIONS, Deviation, Did, Event
 from streamspec.harness.core.history import History
 from streamspec.harness.core.judge import Verdict
-from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, head, item, told, written
+from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, TYPES, head, item, told, written
 
 RuleOn = Callable[[str, History], Verdict]
 TYPE = ("Content-Type", "text/event-stream")
@@ -66,3 +66,12 @@ def test_the_coding_has_no_case(rule_on: RuleOn, coding: str) -> None:
 
 def test_a_body_that_was_not_chunked_proves_no_chunking(rule_on: RuleOn) -> None:
     assert rule_on("CJ-02", written(*told("look", ASK, head(TYPE), item(0), ENDED, EOF))).outcome == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("binding", ["sse", "ndjson", "json_array"])
+@pytest.mark.parametrize(("outcome", "role"), [("FAIL", "finite"), ("FAIL", "text"), ("INCONCLUSIVE", "empty")])
+def test_a_last_chunk_is_owed_in_every_binding(rule_on: RuleOn, outcome: str, role: str, binding: str) -> None:
+    """The cut of a stream without an item is LC-08's."""
+    opened = head(("Content-Type", TYPES[binding]), ("Transfer-Encoding", "chunked"))
+    history = written(*told(role, ASK, opened, *((item(0),) if role != "empty" else ()), CUT, EOF), binding=binding)
+    assert rule_on("CJ-02", history).outcome == outcome

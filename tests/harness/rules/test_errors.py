@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from streamspec.harness.core.event import Completed, Elided, Event, Failed
+from streamspec.harness.core.event import Completed, Elided, Event, Failed, Item
 from streamspec.harness.core.history import History
 from streamspec.harness.core.judge import Verdict
-from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, head, item, told, written
+from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, chunked, head, item, told, written
 
 RuleOn = Callable[[str, History], Verdict]
 MARKED: dict[str, str | int | bool] = {
@@ -106,3 +107,54 @@ def test_a_message_for_clients_is_no_spill(rule_on: RuleOn, message: str) -> Non
 def test_a_stack_trace_or_a_path_is_a_spill(rule_on: RuleOn, spill: str, where: str) -> None:
     failed = Failed(**{"code": "X", "message": "", "prefix": "", where: spill})  # type: ignore[arg-type]  # all text
     assert rule_on("ER-10", failing(failed, ENDED, EOF)).outcome == "WARN"
+
+
+# -- other bindings, other dialects ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("binding", ["sse", "ndjson", "json_array"])
+@pytest.mark.parametrize(
+    ("rule", "bad", "good"),
+    [
+        ("ER-01", (Failed("", "x"),), (FAILED,)),
+        ("ER-04", (item(0), FAILED), (*THREE, FAILED)),
+        ("ER-10", (Failed("X", "panic: boom\n\ngoroutine 1 [running]:"),), (FAILED,)),
+    ],
+)
+def test_a_failure_is_read_alike_in_every_binding(
+    rule_on: RuleOn, rule: str, bad: tuple[Event, ...], good: tuple[Event, ...], binding: str
+) -> None:
+    for events, outcomes in ((bad, {"FAIL", "WARN"}), (good, {"PASS"})):
+        rows = told("failing", ASK, chunked(binding), *events, ENDED, EOF)
+        assert rule_on(rule, written(*rows, declared=MARKED, binding=binding)).outcome in outcomes
+
+
+@pytest.mark.parametrize("rule", ["ER-01", "ER-04", "ER-10"])
+def test_a_dialect_without_a_word_for_failure_says_so(rule_on: RuleOn, rule: str) -> None:
+    """An array has an end of its own under every profile, and under `plain` no error."""
+    declared: dict[str, str | int | bool] = {"profile.terminal": True, "failing.items_before": 3}
+    rows = told("failing", ASK, chunked("json_array"), item(0), Completed(9), ENDED, EOF)
+    verdict = rule_on(rule, written(*rows, declared=declared, binding="json_array"))
+    assert verdict.outcome == "INCONCLUSIVE"
+    assert "no word for a failure" in verdict.reason
+
+
+def record(n: int, *, fatal: bool) -> Item:
+    return replace(item(n, kind="error"), kept={"type": "error", "code": "X", **({"fatal": True} if fatal else {})})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "events"),
+    [
+        ("PASS", (*THREE, record(3, fatal=True))),
+        ("FAIL", (*THREE[:2], record(2, fatal=True))),
+        ("PASS", (*THREE, record(3, fatal=False))),
+        ("INCONCLUSIVE", (*THREE[:2], record(2, fatal=False))),  # an item that failed, or the failure of all
+        ("FAIL", (item(0), record(1, fatal=False))),
+    ],
+)
+def test_the_record_of_the_failure_is_no_item_before_it(
+    rule_on: RuleOn, outcome: str, events: tuple[Event, ...]
+) -> None:
+    rows = told("failing", ASK, chunked("ndjson"), *events, Failed("error"), ENDED, EOF)
+    assert rule_on("ER-04", written(*rows, declared=MARKED, binding="ndjson")).outcome == outcome

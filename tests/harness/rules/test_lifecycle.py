@@ -17,6 +17,7 @@ from streamspec.harness.core.event import (
     Expired,
     Failed,
     Heartbeat,
+    Item,
     Meta,
     Opened,
     Refused,
@@ -24,7 +25,20 @@ from streamspec.harness.core.event import (
 from streamspec.harness.core.history import History
 from streamspec.harness.core.judge import Verdict
 from streamspec.harness.core.script import AGAIN, BEFORE
-from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, Row, head, item, told, written
+from streamspec.harness.core.written import (
+    ASK,
+    CANCEL,
+    CLOSE,
+    ENDED,
+    EOF,
+    RESET,
+    Row,
+    chunked,
+    head,
+    item,
+    told,
+    written,
+)
 
 RuleOn = Callable[[str, History], Verdict]
 MARKED: dict[str, str | int | bool] = {"profile.terminal": True, "profile.error_channel": True}
@@ -276,3 +290,85 @@ def test_another_answer_than_before_is_not_being_served(rule_on: RuleOn) -> None
 
 def test_a_case_without_looks_afterwards_says_nothing(rule_on: RuleOn) -> None:
     assert rule_on("LC-16", written(*LOOKED, *LEFT)).outcome == "INCONCLUSIVE"
+
+
+# -- other bindings ----------------------------------------------------------------------------------------------------
+
+LINES = (ASK, chunked("ndjson"), item(0))
+ARRAY = (ASK, chunked("json_array"), item(0))
+
+
+@pytest.mark.parametrize("rule", ["LC-01", "LC-02", "LC-07", "LC-14"])
+@pytest.mark.parametrize("binding", ["sse", "ndjson"])
+def test_lines_end_as_events_do(rule_on: RuleOn, rule: str, binding: str) -> None:
+    role = "failing" if rule == "LC-07" else "finite"
+    bad: dict[str, tuple[Event, ...]] = {
+        "LC-01": (Completed(), FAILED),
+        "LC-02": (Completed(), item(1)),
+        "LC-07": (Completed(),),
+        "LC-14": (),
+    }
+    good: tuple[Event, ...] = (FAILED if rule == "LC-07" else Completed(),)
+    for events, outcome in ((bad[rule], "FAIL"), (good, "PASS")):
+        rows = told(role, ASK, chunked(binding), item(0), *events, ENDED, EOF)
+        assert rule_on(rule, written(*rows, declared=MARKED, binding=binding)).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("outcome", "events"),
+    [
+        ("PASS", (FAILED, ENDED, EOF)),
+        ("PASS", (Deviation("array.open", 7), EOF)),
+        ("PASS", (Deviation("array.open", 7), ENDED, EOF)),
+        ("PASS", (Deviation("array.open", 7), Ended("close", 7), EOF)),
+        ("INCONCLUSIVE", (Completed(9), ENDED, EOF)),  # CJ-04 has it
+        ("INCONCLUSIVE", (item(1, kind="error"), Completed(9), ENDED, EOF)),
+    ],
+)
+@pytest.mark.parametrize("channel", [True, False])
+def test_an_array_that_is_left_open_shows_the_failure(
+    rule_on: RuleOn,
+    outcome: str,
+    events: tuple[Event, ...],
+    channel: bool,  # noqa: FBT001 -- a parameter of the test
+) -> None:
+    declared: dict[str, str | int | bool] = {"profile.terminal": True, "profile.error_channel": channel}
+    history = written(*told("failing", *ARRAY, *events), declared=declared, binding="json_array")
+    assert rule_on("LC-07", history).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ['{"error":"x"}', '{"n":4,"error":{"code":1}}', '{"type":"failed"}', '{"status": "error"}', '{"errors":[1]}'],
+)
+def test_what_looks_like_an_error_hides_none(rule_on: RuleOn, payload: str) -> None:
+    last = Item(1, len(payload), "e", payload, 20)
+    history = written(*told("failing", *LINES, last, ENDED, EOF), binding="ndjson")
+    assert rule_on("LC-07", history).outcome == "INCONCLUSIVE"
+
+
+def test_an_error_may_be_told_twice(rule_on: RuleOn) -> None:
+    events = (item(1, kind="error"), item(2, kind="error"), ENDED, EOF)
+    assert rule_on("LC-07", ends("failing", *events, declared={})).outcome == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("payload", ['{"n":4,"error":null}', '{"n":4}', '{"error":""}', '{"state":"ok"}'])
+def test_an_error_that_is_none_names_no_failure(rule_on: RuleOn, payload: str) -> None:
+    last = Item(1, len(payload), "e", payload, 20)
+    history = written(*told("failing", *LINES, last, ENDED, EOF), binding="ndjson")
+    assert rule_on("LC-07", history).outcome == "FAIL"
+
+
+@pytest.mark.parametrize(("rule", "role"), [("LC-07", "failing"), ("LC-14", "finite")])
+@pytest.mark.parametrize(("binding", "code"), [("ndjson", "ndjson.not-json"), ("json_array", "array.none")])
+def test_a_page_in_a_streams_place_shows_no_end_of_it(
+    rule_on: RuleOn, rule: str, role: str, binding: str, code: str
+) -> None:
+    page = told(role, ASK, head(("Content-Type", "text/html")), Deviation(code, 0), ENDED, EOF)
+    assert rule_on(rule, written(*page, declared=MARKED, binding=binding)).outcome == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("code", ["coding.invalid", "coding.cut", "coding.too-large"])
+def test_what_could_not_be_inflated_shows_no_end(rule_on: RuleOn, code: str) -> None:
+    history = written(*told("finite", *OPEN, Deviation(code, 9), ENDED, EOF), declared=MARKED)
+    assert rule_on("LC-14", history).outcome == "INCONCLUSIVE"

@@ -9,6 +9,7 @@ import pytest
 from streamspec.harness.assembly import all_rules
 from streamspec.harness.core.event import (
     Completed,
+    Deviation,
     Elided,
     Event,
     Expired,
@@ -18,7 +19,8 @@ from streamspec.harness.core.event import (
 )
 from streamspec.harness.core.history import History
 from streamspec.harness.core.judge import Verdict, judge
-from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
+from streamspec.harness.core.script import Ask
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, chunked, head, item, told, written
 
 RuleOn = Callable[[str, History], Verdict]
 PLAIN: dict[str, str | int | bool] = {"profile.terminal": False, "profile.error_channel": False, "finite.seq": "$.n"}
@@ -144,3 +146,62 @@ def test_loss_is_seen_in_a_dialect_without_a_marker_too() -> None:
     history = written(*told("finite", ASK, head(), *counting(1, 3), ENDED, EOF), declared=PLAIN | {"finite.items": 3})
     verdicts = {v.rule: v for v in judge(history, all_rules(), ("OI-02",))}
     assert (verdicts["OI-02"].outcome, verdicts["OI-02"].reason) == ("FAIL", "")
+
+
+# -- other bindings, other dialects ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("binding", ["ndjson", "json_array"])
+@pytest.mark.parametrize(
+    ("rule", "bad"), [("OI-01", (2, 1, 3)), ("OI-02", (1, 3)), ("OI-03", (1, 2, 2, 3))], ids=["order", "loss", "repeat"]
+)
+def test_numbers_count_alike_in_every_binding(rule_on: RuleOn, rule: str, bad: tuple[int, ...], binding: str) -> None:
+    for numbers, outcome in ((bad, "FAIL"), ((1, 2, 3), "PASS")):
+        rows = told("finite", ASK, chunked(binding), *counting(*numbers), ENDED, EOF)
+        assert rule_on(rule, written(*rows, declared={"finite.items": 3}, binding=binding)).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (Deviation("ndjson.not-json", 0), ENDED, EOF),
+        (*counting(1, 2), Deviation("ndjson.line-too-long", 40), ENDED, EOF),
+        (*counting(1), Deviation("coding.invalid", 40), ENDED, EOF),
+    ],
+    ids=["a page", "a line of which nothing is known", "a coding that broke off"],
+)
+def test_what_was_not_read_is_not_lost(rule_on: RuleOn, events: tuple[Event, ...]) -> None:
+    rows = told("finite", ASK, head(("Content-Type", "text/html")), *events)
+    history = written(*rows, declared={"finite.items": 3}, binding="ndjson")
+    assert rule_on("OI-02", history).outcome == "INCONCLUSIVE"
+
+
+def failed_record(n: int) -> Item:
+    return Item(n, 4, "0" * 16, '{"type":"error"}', 20 * n, "error", kept={"type": "error"})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "due", "features"),
+    [
+        ("PASS", 3, "record-errors"),
+        ("FAIL", 4, "record-errors,counted-end"),
+        ("INCONCLUSIVE", 2, "record-errors"),
+        ("INCONCLUSIVE", 3, "counted-end"),
+    ],
+)
+def test_a_record_that_failed_is_counted_where_the_dialect_has_such(
+    rule_on: RuleOn, outcome: str, due: int, features: str
+) -> None:
+    rows = told("finite", ASK, chunked("ndjson"), item(0, 1), failed_record(1), item(2, 3), ENDED, EOF)
+    history = written(*rows, declared={"finite.items": due, "profile.features": features}, binding="ndjson")
+    assert rule_on("OI-02", history).outcome == outcome
+
+
+@pytest.mark.parametrize("rule", ["OI-01", "OI-03"])
+@pytest.mark.parametrize(
+    ("outcome", "asked"),
+    [("FAIL", Ask()), ("INCONCLUSIVE", Ask(after="resumable-1")), ("INCONCLUSIVE", Ask(behind="x"))],
+)
+def test_what_is_resumed_may_begin_anywhere(rule_on: RuleOn, rule: str, outcome: str, asked: Ask) -> None:
+    rows = told("resumable-2", ASK, head(), *counting(3, 2, 2), *CLOSE)
+    assert rule_on(rule, written(*rows, asks={"resumable-2": asked})).outcome == outcome

@@ -1,4 +1,4 @@
-"""SSE at its edges: types and charsets, caches, grammar, promptness, lengths."""
+"""SSE at its edges: types and charsets, caches, grammar."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from streamspec.harness.core.event import Deviation, Did, Ended, Event, Heartbeat, Lagged
+from streamspec.harness.core.event import Deviation, Did, Ended, Event, Heartbeat
 from streamspec.harness.core.history import Header, History
 from streamspec.harness.core.judge import Verdict
 from streamspec.harness.core.ports import Request
-from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, Row, head, item, told, written
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told, written
 
 RuleOn = Callable[[str, History], Verdict]
 TYPE = ("Content-Type", "text/event-stream")
@@ -193,88 +193,14 @@ def test_the_last_event_is_finished_before_a_clean_end(
     assert rule_on("SSE-04", written(*told(role, ASK, head(), *events))).outcome == outcome
 
 
-# -- promptness --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("outcome", "field"), [("INCONCLUSIVE", None), ("FAIL", "$.text")])
+def test_raw_texts_are_no_json_and_need_be_none(rule_on: RuleOn, outcome: str, field: str | None) -> None:
+    declared: dict[str, str | int | bool] = {"profile.items": "json", **({"text.field": field} if field else {})}
+    rows = told("text", ASK, head(), Deviation("sse.data-not-json", 0), item(0), ENDED, EOF)
+    assert rule_on("SSE-24", written(*rows, declared=declared)).outcome == outcome
 
 
-def timed(*gaps_ms: float, declared: int = 200, stalled_at: float | None = None, stall_ms: float = 100) -> History:
-    rows: list[Row] = []
-    for n, gap_ms in enumerate(gaps_ms, 1):
-        start = 1000.0 * n
-        rows += [(f"prompt-{n}", start, item(0)), (f"prompt-{n}", start + gap_ms, item(1))]
-    if stalled_at is not None:
-        rows.append(("", stalled_at, Lagged(stall_ms)))
-    return written(*rows, declared={"prompt.gap_ms": declared})
-
-
-@pytest.mark.parametrize(
-    ("outcome", "gaps_ms"),
-    [
-        ("PASS", (200, 200, 200)),
-        ("PASS", (150, 199, 400)),
-        ("PASS", (51, 51, 51)),
-        ("WARN", (0, 0, 0)),
-        ("WARN", (49, 49, 49)),
-        ("INCONCLUSIVE", (0, 0, 200)),
-        ("INCONCLUSIVE", (0, 200, 200)),
-        ("INCONCLUSIVE", (0, 0)),
-        ("PASS", (200,)),
-    ],
-)
-def test_an_item_is_late_only_when_it_is_late_every_time(
-    rule_on: RuleOn, outcome: str, gaps_ms: tuple[float, ...]
-) -> None:
-    assert rule_on("SSE-08", timed(*gaps_ms)).outcome == outcome
-
-
-@pytest.mark.parametrize(
-    ("outcome", "at_ms", "stall_ms"),
-    [
-        ("INCONCLUSIVE", 1001.0, 100.0),
-        ("INCONCLUSIVE", 1080.0, 100.0),
-        ("WARN", 1001.0, 30.0),
-        ("WARN", 500.0, 100.0),
-        ("WARN", 5000.0, 100.0),
-    ],
-)
-def test_our_own_stall_near_an_item_excuses_it(rule_on: RuleOn, outcome: str, at_ms: float, stall_ms: float) -> None:
-    assert rule_on("SSE-08", timed(0, 0, 0, stalled_at=at_ms, stall_ms=stall_ms)).outcome == outcome
-
-
-@pytest.mark.parametrize("gap_ms", [0, 1, 5])
-def test_a_gap_too_small_to_see_proves_nothing(rule_on: RuleOn, gap_ms: int) -> None:
-    """With `gap_ms = 0` a server that holds everything back "is prompt"; a few milliseconds are the network's."""
-    assert rule_on("SSE-08", timed(0, 0, 0, declared=gap_ms)).outcome == "INCONCLUSIVE"
-
-
-def test_one_item_alone_shows_no_promptness(rule_on: RuleOn) -> None:
-    history = written(*told("prompt-1", ASK, head(), item(0), EOF), declared={"prompt.gap_ms": 200})
-    assert rule_on("SSE-08", history).outcome == "INCONCLUSIVE"
-
-
-# -- lengths -----------------------------------------------------------------------------------------------------------
-
-LENGTH = (TYPE, ("Content-Length", "100"))
-
-
-@pytest.mark.parametrize(
-    ("outcome", "role", "headers", "events"),
-    [
-        ("PASS", "finite", LENGTH, (item(0), Ended("length", 100), EOF)),
-        ("PASS", "look", (TYPE,), (item(0), *CLOSE)),
-        ("PASS", "look", (TYPE,), (item(0), Ended("close", 9), EOF)),
-        ("PASS", "finite", (TYPE,), (item(0), ENDED, RESET)),
-        ("FAIL", "finite", LENGTH, (item(0), Deviation("body.short", 80), EOF)),
-        ("FAIL", "finite", LENGTH, (item(0), Ended("length", 100), Deviation("body.excess", 220), EOF)),
-        ("FAIL", "failing", LENGTH, (item(0), Ended("length", 100), Deviation("body.excess", 220), EOF)),
-        ("FAIL", "failing", LENGTH, (Deviation("head.length-and-coding", 17), item(0), EOF)),
-        ("FAIL", "look", LENGTH, (Deviation("head.lengths-differ", 17), item(0), *CLOSE)),
-        ("FAIL", "look", LENGTH, (Deviation("head.length-invalid", 17), item(0), *CLOSE)),
-        ("INCONCLUSIVE", "look", LENGTH, (item(0), *CLOSE)),
-        ("INCONCLUSIVE", "failing", LENGTH, (item(0), Deviation("body.short", 80), EOF)),
-        ("INCONCLUSIVE", "look", (TYPE,), (ENDED, EOF)),
-    ],
-)
-def test_a_length_is_kept(
-    rule_on: RuleOn, outcome: str, role: str, headers: tuple[tuple[str, str], ...], events: tuple[Event, ...]
-) -> None:
-    assert rule_on("SSE-13", written(*told(role, ASK, head(*headers), *events))).outcome == outcome
+@pytest.mark.parametrize("code", ["coding.invalid", "coding.cut"])
+def test_what_could_not_be_inflated_has_no_last_block(rule_on: RuleOn, code: str) -> None:
+    events = (item(0), Deviation(code, 20), Deviation("sse.unterminated", 20), ENDED, EOF)
+    assert rule_on("SSE-04", written(*told("finite", ASK, head(), *events))).outcome == "INCONCLUSIVE"

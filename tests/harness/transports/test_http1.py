@@ -320,7 +320,8 @@ def test_the_request_reaches_the_server_as_given(serve: Serve) -> None:
     async def case() -> Sequence[Event | Body]:
         async with serve(handler) as port:
             request = Request(f"http://127.0.0.1:{port}/a", "POST", (("X-A", "b"),), b"body")
-            exchange = await transport(receive_buffer_bytes=8_192).open(request, LIMITS, 5_000)
+            request = replace(request, receive_buffer_bytes=8_192)
+            exchange = await transport().open(request, LIMITS, 5_000)
             events = await everything(exchange)
             await exchange.close()
             assert got[0] == (

@@ -1,0 +1,3 @@
+module example/readings
+
+go 1.22

@@ -1,0 +1,81 @@
+"""Installs what the example servers need: `python install.py [NAME ...] --into DIR`.
+
+All Python servers share one environment, whose versions `constraints.txt` fixes; Node's packages are installed beside
+it and Go's program is built there. `. DIR/env.sh` makes a shell find them. Nothing is written into this folder.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def run(cwd, tool, *words):
+    found = shutil.which(tool)
+    if not found:
+        sys.exit(f"install.py: {tool} is needed and not on the PATH")
+    print(f"+ {tool} {' '.join(map(str, words))}", flush=True)
+    if code := subprocess.run([found, *map(str, words)], cwd=cwd, check=False).returncode:  # noqa: S603
+        sys.exit(f"install.py: {tool} ended with {code}")
+
+
+def python_servers(names, into):
+    pins = [name for name in names if (HERE / name / "requirements.txt").exists()]
+    if not pins:
+        return
+    python = into / "python" / "bin" / "python"
+    if not python.exists():
+        run(HERE, sys.executable, "-m", "venv", into / "python")
+    files = [word for name in pins for word in ("-r", HERE / name / "requirements.txt")]
+    run(HERE, str(python), "-m", "pip", "install", "--quiet", "-c", HERE / "constraints.txt", *files)
+
+
+def node_server(name, into):
+    copy = into / "node"  # one server has packages; a second one would need a place of its own
+    copy.mkdir(exist_ok=True)
+    for file in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(HERE / name / file, copy)
+    run(copy, "npm", "ci", "--silent")
+
+
+def go_server(name, into):
+    run(HERE / name, "go", "build", "-o", into / "bin" / name, ".")
+
+
+def environment(into):
+    """What a server's process needs to find, in words of a shell."""
+    programs = shlex.quote(os.pathsep.join([str(into / "python" / "bin"), str(into / "bin")]))
+    modules = shlex.quote(str(into / "node" / "node_modules"))
+    return f'export PATH={programs}:"$PATH"\nexport NODE_PATH={modules}\n'
+
+
+def main():
+    servers = sorted(path.parent.name for path in HERE.glob("*/streamspec.toml"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"one of {', '.join(servers)}; all of them if none is named"
+    )
+    parser.add_argument("--into", required=True, type=Path, metavar="DIR")
+    asked = parser.parse_args()
+    names, into = asked.names or servers, asked.into.resolve()
+    if unknown := set(names) - set(servers):
+        parser.error(f"no server {', '.join(sorted(unknown))} (there are {', '.join(servers)})")
+    into.mkdir(parents=True, exist_ok=True)
+
+    python_servers(names, into)
+    for name in names:
+        if (HERE / name / "package.json").exists():
+            node_server(name, into)
+        if (HERE / name / "go.mod").exists():
+            go_server(name, into)
+    (into / "env.sh").write_text(environment(into))
+    print(f"now: . {into / 'env.sh'}")
+
+
+if __name__ == "__main__":
+    main()

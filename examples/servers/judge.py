@@ -1,0 +1,124 @@
+"""Judges the example servers as a user would: `python judge.py [NAME ...] [--reruns N] [--busy] [--write]`.
+
+Every FAIL and WARN must be one that `findings.toml` explains, and every one that it explains must come: else this ends
+with 1. With `--write` the verdicts become `docs/servers.md`. What the servers need is found on the PATH
+(`install.py` says how it gets there).
+"""
+
+import argparse
+import collections
+import contextlib
+import json
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent.parent / "docs" / "servers.md"
+OUTCOMES = ("PASS", "FAIL", "WARN", "INCONCLUSIVE", "SKIP")
+TOLD = ("FAIL", "WARN")
+LONGEST_S = 300
+
+
+def settings(names):
+    """Every `streamspec*.toml` of these servers, by its name relative to here."""
+    return [
+        path for name in names for path in sorted((HERE / name).glob("streamspec*.toml"), key=lambda p: len(p.name))
+    ]
+
+
+def judged(path):
+    """One run: the report as data."""
+    words = ["streamspec", "run", "--config", str(path), "--no-store", "--color", "never", "-o", "json=-"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST_S, check=False)  # noqa: S603
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        sys.exit(f"judge.py: {' '.join(words)} ended with {done.returncode}:\n{done.stderr}")
+
+
+def outcomes(report):
+    found = {rule["id"]: rule["outcome"] for rule in report["rules"]}
+    return found | ({"no verdict": report["problem"]} if report["problem"] else {})
+
+
+@contextlib.contextmanager
+def load(cores):
+    """So many processes that do nothing but compute."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def compared(name, found, known):
+    """What is not as `findings.toml` says."""
+    seen = {rule: outcome for rule, outcome in found.items() if outcome in TOLD or rule == "no verdict"}
+    due = {rule: entry["outcome"] for rule, entry in known.items()}
+    lines = [f"{name}: {rule} {seen[rule]}, and nothing explains it" for rule in seen if due.get(rule) != seen[rule]]
+    return lines + [f"{name}: {rule} {due[rule]} is explained, and did not come" for rule in due if rule not in seen]
+
+
+def page(rows, findings):
+    yield "# Servers judged\n"
+    yield "Made by `python examples/servers/judge.py --write`; the servers, unmodified and as ordinary users write"
+    yield "them, are in [examples/servers](../examples/servers/README.md). Each FAIL and WARN was looked at by hand."
+    yield "Figures count rules.\n"
+    yield "| server | binding | pass | FAIL | WARN | inconclusive | seconds |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, report in rows:
+        found = outcomes(report)
+        told = [", ".join(r for r, o in found.items() if o == outcome) or "none" for outcome in TOLD]
+        count = collections.Counter(found.values())
+        cells = (count["PASS"], *told, count["INCONCLUSIVE"], f"{report['duration_s']:.0f}")
+        yield f"| {name} | {report['target']['binding']} | {' | '.join(map(str, cells))} |"
+    for name, _ in rows:
+        for rule, entry in findings.get(name, {}).items():
+            yield f"\n## {name}: {rule} {entry['outcome']}\n"
+            yield entry["what"].strip() + "\n"
+            yield f"**By hand.** {entry['by_hand'].strip()}\n"
+            yield f"**Mending it.** {entry['mend'].strip()}"
+
+
+def main():
+    servers = sorted({path.parent.name for path in HERE.glob("*/streamspec.toml")})
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(servers)}; all if none is named")
+    parser.add_argument("--reruns", type=int, default=1, help="judge each so often: the verdicts must be the same")
+    parser.add_argument("--busy", action="store_true", help="with two processes beside it that only compute")
+    parser.add_argument("--write", action="store_true", help="write docs/servers.md")
+    asked = parser.parse_args()
+    findings = tomllib.loads((HERE / "findings.toml").read_text())
+    rows, wrong = [], []
+    with load(2 if asked.busy else 0):
+        for path in settings(asked.names or servers):
+            name = str(path.relative_to(HERE)).replace("/streamspec.toml", "").replace("/streamspec.", ", ")
+            name = name.removesuffix(".toml")
+            kinds = collections.Counter()
+            began = time.monotonic()
+            for _ in range(asked.reruns):
+                report = judged(path)
+                kinds[tuple(sorted(outcomes(report).items()))] += 1
+            rows.append((name, report))
+            wrong += compared(name, outcomes(report), findings.get(name, {}))
+            counted = collections.Counter(outcomes(report).values())
+            told = ", ".join(f"{counted[o]} {o.lower()}" for o in OUTCOMES if counted[o])
+            seconds = (time.monotonic() - began) / asked.reruns
+            print(f"{name}: {told}, {seconds:.1f} s, {len(kinds)} kind of run in {asked.reruns}", flush=True)
+            if len(kinds) > 1:
+                moved = sorted({rule for a in kinds for b in kinds for rule, _ in set(a) ^ set(b)})
+                told = {rule: dict(collections.Counter(dict(k).get(rule) for k in kinds.elements())) for rule in moved}
+                wrong.append(f"{name}: verdicts moved: {told}")
+    if asked.write:
+        PAGE.write_text("\n".join(page(rows, findings)) + "\n")
+    print("\n".join(wrong) or "as explained")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""What the embedded reference declares of itself: the words with which a run without a target judges it.
+
+Written down a second time on purpose: judge and judged share no code, and a wrong list must not agree with itself.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import Final
+
+BINDINGS: Final = ("sse", "ndjson", "json_array")
+PROFILE: Final = "streamspec"
+COMMAND: Final = f"{shlex.quote(sys.executable)} -m streamspec.reference_impl --port {{port}}"
+TELLS: Final = tuple(
+    f"{name}=told#$.{name}" for name in ("offered", "produced", "sending", "open", "ended", "cancelled", "cleanups")
+)
+# The texts of its text role, whose payload over SSE is the text as it stands, else a field of a JSON object.
+TEXTS: Final = (
+    "plain",
+    "a carriage return:\rhere",
+    "a line feed:\nhere",
+    "both:\r\nhere",
+    "a line end at the end\n",
+    "an empty line:\n\nhere",
+    " a blank ahead",
+    "separators of lines and paragraphs:\u2028\u2029\u0085here",
+    "a null:\0here",
+    "beyond the basic plane: \U0001d11e \U0001f30a",
+    "no byte order mark:\ufeffhere",
+)
+_ROLES: Final = (
+    *("finite=finite?n=100", "finite.items=100", "finite.seq=$.n"),
+    *("endless=endless?period_ms=5&first_item_ms=60", "endless.first_item_ms=60", "endless.seq=$.n"),
+    *("failing=failing?after=3", "failing.items_before=3", "failing.seq=$.n"),
+    *("prompt=prompt?gap_ms=150", "prompt.gap_ms=150", "prompt.seq=$.n"),
+    *("large=large?n={n}&item_bytes=1000", "large.item_bytes=1000", "large.seq=$.n"),
+    *("empty=empty", "text=text", f"text.items={json.dumps(TEXTS)}"),
+)
+_BEATS: Final = ("idle=idle?heartbeat_ms=200", "idle.heartbeat_ms=200")
+_RESUMES: Final = (
+    *("resumable=resumable?n=20&period_ms=5", "resumable.seq=$.n"),
+    *("resumable.guarantee=exactly-once", "resumable.signals_unknown=yes"),
+)
+
+
+def path(binding: str) -> str:
+    """Where the reference speaks this binding, below its root or a variant's."""
+    return "" if binding == "sse" else f"{binding}/"
+
+
+def roles(binding: str) -> tuple[str, ...]:
+    """The words of its roles, relative to the look of this binding. An array has no word for a heartbeat, and only
+    events of SSE carry ids."""
+    match binding:
+        case "sse":
+            return (*_ROLES, *_BEATS, *_RESUMES)
+        case "ndjson":
+            return (*_ROLES, "text.field=$.text", *_BEATS)
+        case _:
+            return (*_ROLES, "text.field=$.text", "idle=idle")

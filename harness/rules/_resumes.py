@@ -1,0 +1,57 @@
+"""What rules about resuming ask alike: which streams began anew, which resumed behind which, which items carry ids.
+
+Questions to a history, and items to write some by hand. Never here: a finding, or a rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streamspec.harness.core import standing
+from streamspec.harness.core.event import Item, Record
+from streamspec.harness.core.script import Ask
+from streamspec.harness.rules._wire import is_called_heartbeat
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.history import History
+
+
+def ask(h: History, session: str) -> Ask:
+    """How this session asked."""
+    return next((act for act in h.acts(session) if isinstance(act, Ask)), Ask())
+
+
+def fresh(h: History) -> tuple[str, ...]:
+    """Resumable sessions that began anew."""
+    return tuple(s for s in h.sessions("resumable") if not ask(h, s).after and not ask(h, s).behind)
+
+
+def resumed(h: History) -> tuple[str, ...]:
+    """Resumable sessions that resumed behind what another one was given."""
+    return tuple(s for s in h.sessions("resumable") if ask(h, s).after)
+
+
+def marked(h: History, session: str) -> list[tuple[Record, Item]]:
+    """The items that carry an id. Whatever else comes (a greeting, a heartbeat) is none to resume behind."""
+    found = ((r, r.event) for r in standing.items(h, session) if isinstance(r.event, Item))
+    return [(record, event) for record, event in found if event.id and not is_called_heartbeat(event)]
+
+
+def given(h: History, session: str) -> tuple[Record, Item] | None:
+    """The item behind whose id a session resumes that does so after this one: the last that it was given. None where
+    that is not known."""
+    found = marked(h, session)
+    return found[-1] if found and standing.seen_whole(h, session) else None
+
+
+def id_of(record: Record) -> str:
+    return record.event.id if isinstance(record.event, Item) else ""
+
+
+def kind_of(record: Record) -> str:
+    return record.event.kind if isinstance(record.event, Item) else ""
+
+
+def words(*ids: str, first: int = 0) -> tuple[Item, ...]:
+    """Items whose ids are words."""
+    return tuple(Item(first + n, 7, name, name, 20 * n, "message", id=name) for n, name in enumerate(ids))

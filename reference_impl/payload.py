@@ -1,0 +1,31 @@
+"""What items, failed records and errors say, as JSON text on one line: alike in every binding that knows no better.
+
+Never here: what a binding puts around it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from streamspec.reference_impl.frame import Item
+
+if TYPE_CHECKING:
+    from streamspec.reference_impl.frame import Failed, Produced
+
+
+def to_json(value: object) -> str:
+    """RFC 8259 text, readable: no NaN, and no escapes beyond the necessary."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def of(frame: Produced) -> str:
+    """One JSON text on one line: JSON writes a text's line ends as escapes (RFC 8259 7)."""
+    if isinstance(frame, Item):
+        return to_json({"n": frame.n, "text": frame.text})
+    return to_json({"n": frame.n, "error": {"code": frame.code, "message": frame.message}})
+
+
+def of_error(frame: Failed) -> str:
+    """An error in a binding that has no other name for it."""
+    return to_json({"type": "error", "code": frame.code.value, "message": frame.message})

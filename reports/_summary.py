@@ -1,0 +1,72 @@
+"""A run in one line, and what to add to see more of it: what stands around the rules in every report for people.
+
+`hint` is the one place where a need becomes words of the command line. Inert text: colour and markup are each
+report's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core import profile
+from streamspec.harness.core.case import TELLABLE
+from streamspec.harness.core.inert import printable
+from streamspec.harness.core.judge import Outcome
+from streamspec.harness.core.objects import FEATURES
+from streamspec.harness.core.run import counts
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.run import Run
+
+# What a person can add so that a need is met.
+HINTS: Final = {
+    "seq": "--role finite.seq='$.FIELD' (the field of an item that counts)",
+    "error-channel": "--profile NAME (a dialect whose stream has a word for failure)",
+    "terminal": "--profile NAME (a dialect whose stream says inside how it ended)",
+    "feature:json-items": "--profile NAME (a dialect whose items are JSON)",
+    "concurrent": "a server that serves two streams at once",
+    "get": "a look by GET, without Authorization",
+    "wire": "a URL (these rules read the octets of a server)",
+    "object": "--object MODULE:FACTORY (a stream object of this process)",
+    "object:asyncio": "an object whose operations are awaited",
+    "object:threads": "an object whose operations block their thread",
+    "process": "--spawn COMMAND or --pid N (the target's process)",
+    "process:spawn": "--spawn COMMAND (the target, started anew)",
+    **{f"feature:{name}": f"an object with {offered}" for name, offered in FEATURES.items()},
+    **{f"feature:{name}": f"--profile NAME (a dialect in which {says})" for name, says in profile.FEATURES.items()},
+    **{f"told:{name}": f"--tell {name}=URL#FIELD ({means})" for name, means in TELLABLE.items()},
+}
+
+
+def hint(need: str) -> str:
+    """How to meet a need, in the words of the command line."""
+    if "|" in need:
+        return " or ".join(hint(either) for either in need.split("|"))
+    if need in HINTS:
+        return HINTS[need]
+    name, _, rest = need.partition(":")
+    if name == "role":
+        said = "" if "=" in rest else "=VALUE" if "." in rest else "=/path"
+        return f"--role {rest}{said}"
+    return need
+
+
+def tally(run: Run) -> str:
+    """How many rules have each outcome, worst first."""
+    found = counts(run)
+    parts = [f"{found[outcome]} {outcome.value.lower()}" for outcome in Outcome if found[outcome]]
+    return ", ".join(parts) or "no rule was judged"
+
+
+def to_add(run: Run) -> list[tuple[str, str]]:
+    """What to add, and the rules that wait for it; what is said of one role stands together."""
+    found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for skip in run.skips:
+        for need in skip.missing:
+            needs, rules = found.setdefault(need.partition(".")[0], ({}, {}))
+            needs[need] = None
+            rules[skip.rule] = None
+    return [
+        (printable(" ".join(hint(need) for need in sorted(needs))), printable(", ".join(rules)))
+        for needs, rules in found.values()
+    ]
