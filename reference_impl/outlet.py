@@ -5,12 +5,13 @@ Never here: a rule of the stream, or a producer.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from streamspec.reference_impl.frame import Produced
     from streamspec.reference_impl.stream.aio import Stream
@@ -29,6 +30,15 @@ class Outlet:
         self._stream = stream
         self._told = told
         self._knows = False
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Around all that a producer does."""
+        self._told.open += 1
+        try:
+            yield
+        finally:
+            self._told.open -= 1
 
     async def send(self, produced: Produced) -> None:
         """Hand over one item. Raises CANCELLED when the client has left."""

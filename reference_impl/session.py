@@ -41,7 +41,7 @@ async def producing(asked: Asked, mount: Mount) -> AsyncIterator[ItemStream]:
     told.offered += asked.total or 0
     seams.arrange(stream, told.cleaned_up)
     outlet = Outlet(stream, told)
-    producer = asyncio.create_task(_produce(asked, stream, outlet, mount))
+    producer = asyncio.create_task(_produce(asked, stream, outlet, seams))
     try:
         yield stream
     finally:
@@ -93,9 +93,7 @@ async def _next_frame(stream: ItemStream, beat_s: float) -> Frame | None:
     return Completed() if item is END else item
 
 
-async def _produce(asked: Asked, stream: ItemStream, outlet: Outlet, mount: Mount) -> None:
-    seams, told = mount.seams, mount.told
-
+async def _produce(asked: Asked, stream: ItemStream, outlet: Outlet, seams: Seams) -> None:
     def end(stream: ItemStream, raised: BaseException | None) -> None:
         # A StreamError was meant for the consumer; what else a handler raises is shown as the seam says.
         if isinstance(raised, Exception) and not isinstance(raised, StreamError):
@@ -103,11 +101,8 @@ async def _produce(asked: Asked, stream: ItemStream, outlet: Outlet, mount: Moun
         else:
             seams.parts.after_handler(stream, raised)
 
-    told.open += 1
-    try:
+    with outlet.at_work():
         await produce_async(stream, lambda _: asked.role.produce(outlet, asked.values), end)
-    finally:
-        told.open -= 1
 
 
 def go_away(stream: ItemStream) -> None:

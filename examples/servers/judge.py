@@ -2,13 +2,14 @@
 
 Every FAIL and WARN must be one that `findings.toml` explains, and every one that it explains must come: else this ends
 with 1. With `--write` the verdicts become `docs/servers.md`. What the servers need is found on the PATH
-(`install.py` says how it gets there).
+(`install.py` says how it gets there), or below `--into DIR`.
 """
 
 import argparse
 import collections
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -91,8 +92,13 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(servers)}; all if none is named")
     parser.add_argument("--reruns", type=int, default=1, help="judge each so often: the verdicts must be the same")
     parser.add_argument("--busy", action="store_true", help="with two processes beside it that only compute")
+    parser.add_argument("--into", type=Path, metavar="DIR", help="where install.py has put what the servers need")
     parser.add_argument("--write", action="store_true", help="write docs/servers.md")
     asked = parser.parse_args()
+    if asked.into:
+        into = asked.into.resolve()
+        programs = [str(into / "python" / "bin"), str(into / "bin"), os.environ.get("PATH", "")]
+        os.environ |= {"PATH": os.pathsep.join(programs), "NODE_PATH": str(into / "node" / "node_modules")}
     findings = tomllib.loads((HERE / "findings.toml").read_text())
     rows, wrong = [], []
     with load(2 if asked.busy else 0):

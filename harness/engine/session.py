@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from streamspec.harness.core.accounts import HOLDINGS
+from streamspec.harness.core.accounts import is_back, is_same
 from streamspec.harness.core.asking import request_of
 from streamspec.harness.core.coding import Inflater
 from streamspec.harness.core.errors import UsageError
@@ -223,6 +223,7 @@ class _Stream:
                 return True
             case Watch():
                 await self._watch(act)
+                return True
             case _:
                 raise AssertionError(f"a server's script has the act {act}")
         return self._answered
@@ -308,22 +309,17 @@ class _Stream:
             before = self._figures.get(act.still)
             await asyncio.sleep(min(budgets["every_ms"], left_ms) / 1e3)
             await self._take_account()
-            if any(self._figures.get(name) != began.get(name) for name in act.moved) or self._is_back(act.back):
+            if any(self._figures.get(name) != began.get(name) for name in act.moved) or (
+                act.back and is_back(self._figures, self._stage.figures.get(act.back, {}))
+            ):
                 await self._take_account()  # one that was surely asked for after the change
                 break
-            if act.still and self._figures.get(act.still) != before:
+            if act.still and not is_same(act.still, self._figures.get(act.still), before):
                 still_since_ns = now_ns()
             elif act.still in self._figures and (now_ns() - still_since_ns) / 1e6 >= budgets["steady_ms"]:
                 break
         if stalls:
             self._note(Did("resume"))
-
-    def _is_back(self, reference: str) -> bool:
-        """Whether the target holds no more than it did at the last account of another session."""
-        then = self._stage.figures.get(reference, {})
-        pairs = [(self._figures.get(name), then.get(name)) for name in HOLDINGS]
-        known = [(now, before) for now, before in pairs if isinstance(now, int) and isinstance(before, int)]
-        return bool(known) and all(now <= before for now, before in known)
 
     async def _receive(self) -> bool:
         """One batch of what the transport saw, recorded in order."""

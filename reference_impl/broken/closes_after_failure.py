@@ -33,10 +33,5 @@ VARIANT = Variant(
     on=("json_array",),
     kills="CJ-04",
     because=("a closed array, as after success",),
-    also={
-        "LC-07": "a failure ends as a completion",
-        "ER-01": "there is no error that could carry a code",
-        "ER-04": "the items arrive, but no error follows them",
-    },
     seams=Seams(bindings=(replace(json_array.BINDING, encoder=_encoder),)),
 )

@@ -27,12 +27,9 @@ VARIANT = Variant(
     kills="CN-11",
     because=("items in", "after the client had left"),
     also={
-        "CN-01": "a client that leaves may tear its connection",
-        "CN-02": "the same",
-        "CN-04": "the same",
-        "CN-08": "the same",
-        "RL-03": "the same",
-        "RL-04": "what a stream holds is held so long",
+        "CN-02": "an idle one neither",
+        "CN-04": "nothing is cleaned up before",
+        "RL-04": "its streams stay open so long",
     },
     seams=Seams(around=_around),
 )

@@ -24,8 +24,5 @@ VARIANT = Variant(
     on=("ndjson",),
     kills="ND-03",
     because=("stands at the start of a line",),
-    also={
-        "ND-01": "a strict parser finds no JSON text behind the mark",
-    },
     seams=Seams(bindings=(ndjson.BINDING.encoded(_encode),)),
 )

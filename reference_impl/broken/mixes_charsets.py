@@ -26,8 +26,5 @@ VARIANT = Variant(
     on=("ndjson",),
     kills="ND-03",
     because=("a line is not valid UTF-8",),
-    also={
-        "ND-01": "a line that cannot be decoded is no JSON text, if it is judged before bytes are replaced",
-    },
     seams=Seams(bindings=(ndjson.BINDING.encoded(_encode),)),
 )

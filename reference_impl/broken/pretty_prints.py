@@ -28,8 +28,5 @@ VARIANT = Variant(
     on=("ndjson",),
     kills="ND-02",
     because=("stands on several lines",),
-    also={
-        "ND-01": "each of the lines alone is no JSON text",
-    },
     seams=Seams(bindings=(ndjson.BINDING.encoded(_encode),)),
 )

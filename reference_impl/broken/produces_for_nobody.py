@@ -43,7 +43,7 @@ class _Stubborn:
 
     async def _go_on(self, outlet: Outlet) -> None:
         loop = asyncio.get_running_loop()
-        with self._few.one_more() as room:
+        with outlet.at_work(), self._few.one_more() as room:
             until_s = loop.time() + (DEAF_S if room else 0)
             while loop.time() < until_s:
                 with contextlib.suppress(StreamError):
@@ -51,13 +51,15 @@ class _Stubborn:
                 await asyncio.sleep(PERIOD_S)
 
 
+GOOD = next(role for role in ROLES if role.path == "/endless")
+
 VARIANT = Variant(
     name="produces-for-nobody",
-    sentence="A producer that was told that its client has left leaves one behind that goes on producing for minutes.",
+    sentence="An endless producer that is told that its client has left leaves one behind that goes on for minutes.",
     where="app",
     on=("json_array",),
     kills="CN-08",
     because=("items in", "after the client had left"),
     also={"CN-11": "the same, however the client left"},
-    seams=Seams(roles=tuple(replace(role, produce=_Stubborn(role.produce)) for role in ROLES)),
+    seams=Seams(roles=(replace(GOOD, produce=_Stubborn(GOOD.produce)),)),
 )

@@ -24,7 +24,6 @@ VARIANT = Variant(
     kills="SSE-05",
     because=("the text number 2",),
     also={
-        "SSE-04": "what stands behind a text's last line end is a block of its own",
         "SSE-06": "its further lines are fields that nobody knows",
     },
     seams=Seams(bindings=(sse.BINDING.encoded(_encode),)),

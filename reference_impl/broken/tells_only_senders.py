@@ -43,10 +43,5 @@ VARIANT = Variant(
     on=("json_array",),
     kills="CN-02",
     because=("tells of none of them",),
-    also={
-        "CN-04": "an idle one is not cleaned up before",
-        "RL-03": "what an idle stream holds is held so long",
-        "RL-04": "the same",
-    },
     seams=Seams(around=_around),
 )

@@ -272,7 +272,7 @@ def test_a_bad_path_of_a_role_is_named_with_its_option(word: str) -> None:
         config.roles([word], LOOK)
 
 
-@pytest.mark.parametrize("path", ["$.", "$..a", "$.a.", "$.a b", "$"])
+@pytest.mark.parametrize("path", ["$.", "$..a", "$.a.", "$.a b", "n"])
 def test_the_path_of_a_counting_field_names_a_field(path: str) -> None:
     with pytest.raises(UsageError, match="--role"):
         config.roles(["finite=/x", f"finite.seq={path}"], LOOK)

@@ -105,7 +105,7 @@ async def publish(request):
 
 async def readers(request):
     async def counted():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.1)
         n = 0
         while True:
             n += 1

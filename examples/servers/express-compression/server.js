@@ -64,7 +64,7 @@ app.get('/handover', eventStream(async function* (request, signal) {
   yield { n: 2, state: 'handed over' };
 }));
 app.get('/van', eventStream(async function* (request, signal) {
-  await sleep(300, undefined, { signal });
+  await sleep(100, undefined, { signal });
   for (let n = 1; ; n += 1) {
     yield { n };
     await sleep(20, undefined, { signal });

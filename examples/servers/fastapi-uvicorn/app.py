@@ -105,7 +105,7 @@ async def payment():
 @app.get("/ticks")
 async def ticks():
     async def clock():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.1)
         n = 0
         while True:
             n += 1

@@ -62,7 +62,7 @@ const routes = {
       send(response, JSON.stringify({ n }));
       timer = setTimeout(tick, 20);
     };
-    let timer = setTimeout(tick, 300);
+    let timer = setTimeout(tick, 100);
     response.on('close', () => clearTimeout(timer));
   },
   '/comments': (response) => {

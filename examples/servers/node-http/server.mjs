@@ -61,7 +61,7 @@ async function* review(signal) {
 }
 
 async function* clock(signal) {
-  await sleep(300, undefined, { signal });
+  await sleep(100, undefined, { signal });
   for (let n = 1; ; n += 1) {
     yield json({ n });
     await sleep(20, undefined, { signal });

@@ -83,7 +83,7 @@ async def deploy(request):
 
 async def progress(request):
     async def percent():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.1)
         n = 0
         while True:
             n += 1
