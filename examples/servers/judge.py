@@ -1,4 +1,4 @@
-"""Judges the example servers as a user would: `python judge.py [NAME ...] [--reruns N] [--busy] [--write]`.
+"""Judges the example servers as a user would: `python judge.py [NAME ...] [--reruns N] [--together N] [--busy] [--write]`.
 
 Every FAIL and WARN must be one that `findings.toml` explains, and every one that it explains must come: else this ends
 with 1. With `--write` the verdicts become `docs/servers.md`. What the servers need is found on the PATH
@@ -7,12 +7,12 @@ with 1. With `--write` the verdicts become `docs/servers.md`. What the servers n
 
 import argparse
 import collections
+import concurrent.futures
 import contextlib
 import json
 import os
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -65,6 +65,19 @@ def compared(name, found, known):
     return lines + [f"{name}: {rule} {due[rule]} is explained, and did not come" for rule in due if rule not in seen]
 
 
+def rerun(path, times):
+    return [judged(path) for _ in range(times)]
+
+
+def moved(name, reports):
+    """The rules whose outcome was not the same in every run."""
+    every = [outcomes(report) for report in reports]
+    seen = {
+        rule: collections.Counter(found.get(rule, "none") for found in every) for rule in {r for f in every for r in f}
+    }
+    return [f"{name}: {rule} moved: {dict(count)}" for rule, count in sorted(seen.items()) if len(count) > 1]
+
+
 def page(rows, findings):
     yield "# Servers judged\n"
     yield "Made by `python examples/servers/judge.py --write`; the servers, unmodified and as ordinary users write"
@@ -91,6 +104,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(servers)}; all if none is named")
     parser.add_argument("--reruns", type=int, default=1, help="judge each so often: the verdicts must be the same")
+    parser.add_argument("--together", type=int, default=1, help="judge so many at a time")
     parser.add_argument("--busy", action="store_true", help="with two processes beside it that only compute")
     parser.add_argument("--into", type=Path, metavar="DIR", help="where install.py has put what the servers need")
     parser.add_argument("--write", action="store_true", help="write docs/servers.md")
@@ -101,25 +115,19 @@ def main():
         os.environ |= {"PATH": os.pathsep.join(programs), "NODE_PATH": str(into / "node" / "node_modules")}
     findings = tomllib.loads((HERE / "findings.toml").read_text())
     rows, wrong = [], []
-    with load(2 if asked.busy else 0):
-        for path in settings(asked.names or servers):
+    with load(2 if asked.busy else 0), concurrent.futures.ThreadPoolExecutor(asked.together) as workers:
+        every = settings(asked.names or servers)
+        for path, reports in zip(every, workers.map(lambda path: rerun(path, asked.reruns), every), strict=True):
             name = str(path.relative_to(HERE)).replace("/streamspec.toml", "").replace("/streamspec.", ", ")
             name = name.removesuffix(".toml")
-            kinds = collections.Counter()
-            began = time.monotonic()
-            for _ in range(asked.reruns):
-                report = judged(path)
-                kinds[tuple(sorted(outcomes(report).items()))] += 1
-            rows.append((name, report))
-            wrong += compared(name, outcomes(report), findings.get(name, {}))
-            counted = collections.Counter(outcomes(report).values())
+            rows.append((name, reports[-1]))
+            for found in (outcomes(report) for report in reports):
+                wrong += [line for line in compared(name, found, findings.get(name, {})) if line not in wrong]
+            wrong += moved(name, reports)
+            counted = collections.Counter(outcomes(reports[-1]).values())
             told = ", ".join(f"{counted[o]} {o.lower()}" for o in OUTCOMES if counted[o])
-            seconds = (time.monotonic() - began) / asked.reruns
-            print(f"{name}: {told}, {seconds:.1f} s, {len(kinds)} kind of run in {asked.reruns}", flush=True)
-            if len(kinds) > 1:
-                moved = sorted({rule for a in kinds for b in kinds for rule, _ in set(a) ^ set(b)})
-                told = {rule: dict(collections.Counter(dict(k).get(rule) for k in kinds.elements())) for rule in moved}
-                wrong.append(f"{name}: verdicts moved: {told}")
+            seconds = sum(report["duration_s"] for report in reports) / len(reports)
+            print(f"{name}: {told}, {seconds:.1f} s, {len(reports)} runs", flush=True)
     if asked.write:
         PAGE.write_text("\n".join(page(rows, findings)) + "\n")
     print("\n".join(wrong) or "as explained")

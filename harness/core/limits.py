@@ -59,7 +59,7 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "account_ms": 2_000,  # one answer to a question what the target tells
         "every_ms": 100,  # from one account to the next
         "steady_ms": 500,  # a figure that was the same for so long stands still
-        "stall_ms": 5_000,  # a reader that stands still; many servers drop one that does for longer
+        "stall_ms": 20_000,  # a reader that stands still: it is over as soon as nobody produces for it any more
         "large_ms": 30_000,  # a backlog, read after a stall
         "learn_ms": 5_000,  # from our leaving until whoever produces has learnt of it
         "return_ms": 30_000,  # from the end of the last of many streams until their resources are back

@@ -1,6 +1,6 @@
 """Servers: a client that stands still while there is much to send, and what that does to memory, order and neighbours.
 
-A stall is five seconds at most, and shorter where the target tells that it stands still. Never here: what the outcome
+A stall is over as soon as the target tells that it stands still; one that goes on producing is watched for longer. Never here: what the outcome
 means.
 """
 
