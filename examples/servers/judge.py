@@ -1,4 +1,4 @@
-"""Judges the example servers as a user would: `python judge.py [NAME ...] [--reruns N] [--together N] [--busy] [--write]`.
+"""Judges the example servers as a user would: `python judge.py [NAME ...]`; `--help` says more.
 
 Every FAIL and WARN must be one that `findings.toml` explains, and every one that it explains must come: else this ends
 with 1. With `--write` the verdicts become `docs/servers.md`. What the servers need is found on the PATH

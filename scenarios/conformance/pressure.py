@@ -1,7 +1,7 @@
 """Servers: a client that stands still while there is much to send, and what that does to memory, order and neighbours.
 
-A stall is over as soon as the target tells that it stands still; one that goes on producing is watched for longer. Never here: what the outcome
-means.
+A stall is over as soon as the target tells that it stands still; one that goes on producing is watched for longer.
+Never here: what the outcome means.
 """
 
 from __future__ import annotations
