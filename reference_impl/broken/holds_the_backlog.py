@@ -6,6 +6,7 @@ Never here: a second defect.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from streamspec.reference_impl.outlet import Outlet
     from streamspec.reference_impl.roles import Values
 
-# A source has a pace of its own, here of 100 MiB/s: what grows at once was perhaps there before.
-DRAUGHT_BYTES = 1_048_576
-DRAUGHT_S = 0.01
+DRAUGHT_BYTES = 262_144  # between two breaths
 
 
 async def _large(outlet: Outlet, values: Values) -> None:
@@ -39,11 +38,14 @@ async def _large(outlet: Outlet, values: Values) -> None:
 async def _read(shelf: asyncio.Queue[Item], items: int, item_bytes: int) -> None:
     drawn_bytes = 0
     for n in range(1, items + 1):
-        shelf.put_nowait(Item(n, bulk.text(n, item_bytes - ENVELOPE_BYTES)))
+        text = bulk.text(n, item_bytes - ENVELOPE_BYTES)
+        # To read is work, some 5 ms for a MiB: what grows at once was perhaps there before, and who rests does not grow.
+        hashlib.sha3_256(text.encode()).digest()
+        shelf.put_nowait(Item(n, text))
         drawn_bytes += item_bytes
         if drawn_bytes >= DRAUGHT_BYTES:
             drawn_bytes = 0
-            await asyncio.sleep(DRAUGHT_S)
+            await asyncio.sleep(0)
 
 
 GOOD = next(role for role in ROLES if role.path == "/large")
