@@ -39,7 +39,7 @@ async def _read(shelf: asyncio.Queue[Item], items: int, item_bytes: int) -> None
     drawn_bytes = 0
     for n in range(1, items + 1):
         text = bulk.text(n, item_bytes - ENVELOPE_BYTES)
-        # To read is work, some 5 ms for a MiB: what grows at once was perhaps there before, and who rests does not grow.
+        # Reading is work, 5 ms for a MiB: what grows at once was perhaps there before, and who rests reads nothing.
         hashlib.sha3_256(text.encode()).digest()
         shelf.put_nowait(Item(n, text))
         drawn_bytes += item_bytes
