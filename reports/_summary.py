@@ -12,7 +12,7 @@ from streamspec.harness.core import profile
 from streamspec.harness.core.case import TELLABLE
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.judge import Outcome
-from streamspec.harness.core.objects import FEATURES
+from streamspec.harness.core.objects import BINDING, FEATURES
 from streamspec.harness.core.run import counts
 
 if TYPE_CHECKING:
@@ -51,6 +51,17 @@ def hint(need: str) -> str:
     return need
 
 
+def _of_this_kind(need: str, *, in_process: bool) -> str:
+    """The alternatives of a need that this kind of target could meet; all of them where it could meet none."""
+    fitting = [either for either in need.split("|") if _is_of_objects(either) is in_process]
+    return "|".join(fitting) or need
+
+
+def _is_of_objects(need: str) -> bool:
+    kind, _, name = need.partition(":")
+    return kind == "object" or (kind == "feature" and name in FEATURES)
+
+
 def tally(run: Run) -> str:
     """How many rules have each outcome, worst first."""
     found = counts(run)
@@ -60,9 +71,10 @@ def tally(run: Run) -> str:
 
 def to_add(run: Run) -> list[tuple[str, str]]:
     """What to add, and the rules that wait for it; what is said of one role stands together."""
+    in_process = run.about.binding == BINDING
     found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for skip in run.skips:
-        for need in skip.missing:
+        for need in (_of_this_kind(need, in_process=in_process) for need in skip.missing):
             needs, rules = found.setdefault(need.partition(".")[0], ({}, {}))
             needs[need] = None
             rules[skip.rule] = None

@@ -211,3 +211,17 @@ def test_many_findings_are_counted(green_run: Run) -> None:
 
 def test_it_is_the_report_called_text() -> None:
     assert (TERMINAL.name, TERMINAL.render) == ("text", render)
+
+
+@pytest.mark.parametrize(
+    ("binding", "words"),
+    [
+        ("sse", "--role large.item_bytes=VALUE"),
+        ("inprocess", "an object with the method cancel()"),
+    ],
+)
+def test_what_to_add_is_of_the_kind_of_the_target(green_run: Run, binding: str, words: str) -> None:
+    skip = Skip("BP-09", ("feature:cancel|role:large.item_bytes",))
+    run = replace(green_run, skips=(skip,), about=replace(green_run.about, binding=binding))
+    (line,) = [line for line in render(run, Style()).splitlines() if "-> BP-09" in line]
+    assert line.strip().partition("   -> ")[0] == words
