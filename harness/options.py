@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from streamspec.harness import assembly, config, target_file
 from streamspec.harness.core.case import ROLES
@@ -100,7 +101,9 @@ def _stored_roles(history: History) -> list[str]:
             continue
         if REDACTED in request.url:
             raise UsageError(f"the URL of the role {name} has a secret that was not stored: it cannot be replayed")
-        words.append(f"{name}={request.url}")
+        # Without its origin: the target may be met at another one today.
+        parts = urlsplit(request.url)
+        words.append(f"{name}={parts.path or '/'}{f'?{parts.query}' if parts.query else ''}")
         kinds = ROLES[name].attributes if name in ROLES else {}
         declared = history.header.declared
         words += [f"{name}.{key}={declared[f'{name}.{key}']}" for key in kinds if f"{name}.{key}" in declared]

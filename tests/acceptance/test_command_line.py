@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "streamspec.harness.cli"]
-LONGEST_S = 60.0
+LONGEST_S = 120.0
 ROLES = (
     *("--profile", "streamspec", "--role", "finite=finite?n=100", "--role", "finite.items=100"),
     *("--role", "finite.seq=$.n", "--role", "failing=failing?after=3", "--role", "failing.items_before=3"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from streamspec.harness import config
 from streamspec.harness.assembly import EMBEDDED_ROLES, EMBEDDED_TELLS, Settings
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.ports import Request
@@ -145,7 +146,7 @@ def test_a_stored_case_is_played_on_its_own_target() -> None:
     history = stored(("X-A", "1"))
     made = replay_settings(history, "", UNSAID)
     assert made.look == Request("http://127.0.0.1:8000/", "GET", (("X-A", "1"),))
-    assert made.roles == ("finite=http://127.0.0.1:8000/f", "finite.items=3", "finite.seq=$.n")
+    assert made.roles == ("finite=/f", "finite.items=3", "finite.seq=$.n")
     assert (made.binding, made.profile, made.seed, made.replay) == ("sse", "plain", 9, history)
 
 
@@ -155,6 +156,12 @@ def test_a_secret_that_was_not_stored_must_be_said_again() -> None:
         replay_settings(history, "", UNSAID)
     made = replay_settings(history, "", UNSAID | {"headers": ("Authorization: Bearer t",)})
     assert made.look.headers == (("Authorization", "Bearer t"),)
+
+
+def test_a_stored_case_is_played_on_another_target() -> None:
+    made = replay_settings(stored(), "http://127.0.0.1:9000/other", UNSAID)
+    assert made.look.url == "http://127.0.0.1:9000/other"
+    assert config.roles(made.roles, made.look)["finite"].request.url == "http://127.0.0.1:9000/f"
 
 
 def test_a_url_with_a_secret_must_be_said_again() -> None:
