@@ -5,7 +5,6 @@ Never here: traffic, printing, what a rule or a role means (`config` reads those
 
 from __future__ import annotations
 
-import socket
 import ssl
 import sys
 from dataclasses import replace
@@ -20,6 +19,8 @@ from streamspec.harness.core.ports import Request, Transport
 from streamspec.harness.core.redaction import BODY, REDACTED
 from streamspec.harness.core.script import LOOK
 from streamspec.harness.engine.runner import CYCLES
+from streamspec.harness.engine.spawn import PORT_WORD as PORT
+from streamspec.harness.engine.spawn import free_port
 from streamspec.harness.target_file import TargetFile
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from streamspec.harness.assembly import Settings
     from streamspec.harness.core.history import History
 
-PORT: Final = "{port}"
 _OF_SERVERS: Final = (
     *("roles", "tells", "profile", "binding", "method", "headers", "data", "insecure", "cacert", "spawn", "pid"),
     "config",
@@ -117,7 +117,7 @@ def _server_settings(url: str, spawn: str, options: Mapping[str, Any], file: Tar
             raise UsageError(f"target {url}: {PORT} is the port of a target that --spawn starts")
         if PORT not in url:
             raise UsageError(f"--spawn has {PORT}: the URL needs it too, like http://127.0.0.1:{PORT}/events")
-        port = str(_free_port())
+        port = str(free_port())
         url, spawn = url.replace(PORT, port), spawn.replace(PORT, port)
     if spawn and options["pid"]:
         raise UsageError("--spawn starts the target and --pid finds one: only one of them can be meant")
@@ -207,10 +207,3 @@ def _tls(url: str, *, insecure: bool, cacert: str) -> Transport | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return http1.transport(context)
-
-
-def _free_port() -> int:
-    """A port that nobody listened on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -14,7 +14,6 @@ from streamspec.harness.core.event import Deviation
 if TYPE_CHECKING:
     from streamspec.harness.core.limits import Limits
 
-READABLE: Final = ("gzip", "x-gzip")
 _GZIP_WBITS: Final = 31
 _STEP_BYTES: Final = 65_536
 

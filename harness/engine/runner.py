@@ -21,7 +21,7 @@ from streamspec.harness.core.run import Result, crashed, unrun
 from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, Ask, Read, Script, Session, expanded
 from streamspec.harness.engine import store
 from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.session import Stage, play
+from streamspec.harness.engine.session import Stage, no_accounts, play
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
 
 TRIES: Final = 3  # a late budget counts only three times out of three
 CYCLES: Final = {"quick": 30, "full": 200, "soak": 1000}  # of a session that is played as often as the effort says
-
-
-async def _nothing() -> Sequence[Figures]:
-    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ class Bench:
     started: str
     place: Path | None
     cycles: int = CYCLES["quick"]
-    account: Callable[[], Awaitable[Sequence[Figures]]] = _nothing
+    account: Callable[[], Awaitable[Sequence[Figures]]] = no_accounts
     renew: Callable[[], Awaitable[None]] | None = None
 
 

@@ -46,7 +46,7 @@ LAG_TICK_MS = 20.0
 LAG_LEAST_MS = 25.0
 
 
-async def _no_accounts() -> Sequence[Figures]:
+async def no_accounts() -> Sequence[Figures]:
     return ()
 
 
@@ -63,7 +63,7 @@ class Stage:
     budgets: Mapping[str, float]
     limits: Limits
     recorder: Recorder
-    account: Callable[[], Awaitable[Sequence[Figures]]] = _no_accounts
+    account: Callable[[], Awaitable[Sequence[Figures]]] = no_accounts
     item_bytes: int = 1
     ids: dict[str, str] = field(default_factory=dict)
     figures: dict[str, dict[str, int | str]] = field(default_factory=dict)
