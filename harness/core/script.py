@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from streamspec.harness.core.steps import Step, step_from_json, step_to_json
 from streamspec.harness.core.typed import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOK: Final = "look"  # the pseudo-role of the URL itself
+SCRIPT: Final = "script"  # that of a scripted stream (docs/contract.md)
 OBJECT: Final = "object"  # and that of a stream object in this process
 AGAIN: Final = "look-again-"  # sessions that the runner appends to every case: is the look served again?
 BEFORE: Final = "look-before-"  # and those it puts ahead of it: a case starts from a healthy target
@@ -75,6 +77,14 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """Open a gate of this session's own script, or of the session `of`."""
+
+    gate: str
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Await:
     """Wait until another session has done its first `acts` acts, or is over."""
 
@@ -117,15 +127,16 @@ class Pass:
     ms: int
 
 
-Act = Ask | Read | Cancel | Account | Watch | Await | Call | Settle | Pass
+Act = Ask | Read | Cancel | Account | Watch | Open | Await | Call | Settle | Pass
 ACTS: Final[Mapping[str, type[Act]]] = MappingProxyType({kind.__name__: kind for kind in get_args(Act)})
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """One stream to open. Sessions run one after another, unless `beside` names one that runs meanwhile. An object is
-    made with `options`; a server's `large` role is offered `backlog_mib`. A session with `times` is played so often,
-    each time from another seed: `id`, `id~2`, .... (0: as often as the effort says), so many of them `together`."""
+    made with `options`; a server's `large` role is offered `backlog_mib`; a scripted one is told `steps`, with
+    `options`. A session with `times` is played so often, each time from another seed: `id`, `id~2`, .... (0: as often
+    as the effort says), so many of them `together`."""
 
     id: str
     role: str
@@ -134,6 +145,7 @@ class Session:
     options: Mapping[str, int | str] = field(default_factory=lambda: MappingProxyType({}))
     times: int = 1
     together: int = 1
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +153,8 @@ class Script:
     sessions: tuple[Session, ...]
 
     def roles(self) -> tuple[str, ...]:
-        """The roles that its sessions open, without repeats, in order; the look is none, nor is an object."""
-        return tuple(dict.fromkeys(s.role for s in self.sessions if s.role not in {LOOK, OBJECT}))
+        """The roles that its sessions open, without repeats, in order: not the look, an object, or a script."""
+        return tuple(dict.fromkeys(s.role for s in self.sessions if s.role not in {LOOK, OBJECT, SCRIPT}))
 
 
 def expanded(script: Script, cycles: int = 1) -> Script:
@@ -168,6 +180,7 @@ def script_to_json(script: Script) -> list[dict[str, Any]]:
             "options": dict(s.options),
             "times": s.times,
             "together": s.together,
+            "steps": [step_to_json(step) for step in s.steps],
             "acts": [{"act": type(a).__name__, **{f.name: getattr(a, f.name) for f in fields(a)}} for a in s.acts],
         }
         for s in script.sessions
@@ -184,8 +197,9 @@ def script_from_json(data: Any) -> Script:
 def _session(data: Any) -> Session:
     if not isinstance(data, dict):
         raise TypeError("script: a session is an object")
-    plain = {key: value for key, value in data.items() if key != "acts"}
-    return build(Session, plain, acts=tuple(_act(act) for act in data["acts"]))
+    plain = {key: value for key, value in data.items() if key not in {"acts", "steps"}}
+    steps = tuple(step_from_json(step) for step in data.get("steps", ()))
+    return build(Session, plain, acts=tuple(_act(act) for act in data["acts"]), steps=steps)
 
 
 def _act(data: Any) -> Act:

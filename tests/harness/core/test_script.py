@@ -17,6 +17,7 @@ from streamspec.harness.core.script import (
     Await,
     Call,
     Cancel,
+    Open,
     Pass,
     Read,
     Script,
@@ -39,7 +40,7 @@ def test_a_script_round_trips_through_json(script: Script) -> None:
 
 
 def test_every_act_is_named() -> None:
-    assert tuple(ACTS.values()) == (Ask, Read, Cancel, Account, Watch, Await, Call, Settle, Pass)
+    assert tuple(ACTS.values()) == (Ask, Read, Cancel, Account, Watch, Open, Await, Call, Settle, Pass)
 
 
 def test_a_session_is_repeated_as_often_as_the_effort_says() -> None:
