@@ -6,6 +6,7 @@ Never here: anything but arguments.
 from __future__ import annotations
 
 import argparse
+import os
 
 from streamspec.reference_impl.server import run
 
@@ -14,13 +15,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m streamspec.reference_impl",
         description="Serve the reference streams in every binding, and every broken variant under /broken/NAME/. "
-        "What their producers do is told under /told.",
+        "What their producers do is told under /told; /script/ plays scripts (docs/contract.md).",
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the parent that holds stdin")
+    parser.add_argument(
+        "--token",
+        default=os.environ.get("STREAMSPEC_TOKEN", ""),
+        help="serve once more under /protected/, for whoever has this bearer token (default: $STREAMSPEC_TOKEN)",
+    )
     arguments = parser.parse_args()
-    run(arguments.host, arguments.port, until_stdin_closes=arguments.until_stdin_closes)
+    run(arguments.host, arguments.port, until_stdin_closes=arguments.until_stdin_closes, token=arguments.token)
 
 
 if __name__ == "__main__":

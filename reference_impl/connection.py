@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Connection:
-    """The socket, and with what error the connection was lost, if any. Stands under `connection` in a scope's state."""
+    """The socket, with what error the connection was lost, if any, and how often something came. Stands under
+    `connection` in a scope's state."""
 
     socket: Any
     lost: Exception | None = None
+    arrivals: int = 0
 
 
 class Http(H11Protocol):
@@ -34,6 +36,10 @@ class Http(H11Protocol):
         super().connection_made(transport)
         self._connection = Connection(transport.get_extra_info("socket"))
         self.app_state = {**self.app_state, "connection": self._connection}
+
+    def data_received(self, data: bytes) -> None:
+        self._connection.arrivals += 1
+        super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.lost = exc

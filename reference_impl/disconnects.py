@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
+from streamspec.reference_impl.routing import PAGES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -20,15 +22,16 @@ MOST_DEAF: Final = 40  # at a time: what works for nobody must not outgrow the s
 
 
 class Few:
-    """Who goes on after its client has left, never more than `MOST_DEAF`."""
+    """Who goes on after its client has left, never more than so many."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_DEAF) -> None:
+        self._most = most
         self._now = 0
 
     @contextlib.contextmanager
     def one_more(self) -> Iterator[bool]:
         """Whether there is room for one more; it is taken until this is left."""
-        room = self._now < MOST_DEAF
+        room = self._now < self._most
         self._now += room
         try:
             yield room
@@ -55,4 +58,4 @@ def deaf(app: Asgi, to: Callable[[Message], bool]) -> Asgi:
 
 def is_stream(scope: Message) -> bool:
     """Whether a request asks for a stream, and not for what is told of streams."""
-    return not str(scope["path"]).endswith("/told")
+    return not str(scope["path"]).endswith(PAGES)

@@ -21,11 +21,13 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item. `n` counts from 1 without gaps. `bare`: its payload is the text, where a binding carries text."""
+    """One item. `n` counts from 1 without gaps. `bare`: its payload is the text, where a binding carries text.
+    `json`: the text is its JSON, on one line, and stands as it is."""
 
     n: int
     text: str
     bare: bool = False
+    json: bool = False
 
 
 @dataclass(frozen=True, slots=True)

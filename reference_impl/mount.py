@@ -5,14 +5,28 @@ Never here: a stream at work, HTTP, or a defect.
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from streamspec.reference_impl import conformance, payload
 from streamspec.reference_impl.bindings import bindings
 from streamspec.reference_impl.coding import GZIP_HEADERS
-from streamspec.reference_impl.routing import TOLD, Asked, Refused, header, route, split_binding
+from streamspec.reference_impl.routing import (
+    OVER,
+    SCRIPT,
+    SCRIPT_PAGES,
+    TOLD,
+    Asked,
+    Page,
+    Refused,
+    header,
+    route,
+    split_binding,
+)
 from streamspec.reference_impl.told import Told
+from streamspec.reference_impl.witness import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,29 +52,60 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """`open` are its streams that are not over, so that a shutdown can end them."""
+    """`open` are its streams that are not over, so that a shutdown can end them. If there is a `token`, every request
+    needs it."""
 
     seams: Seams
     roles: tuple[Role, ...]
     bindings: Mapping[str, Binding]
     told: Told = field(default_factory=Told)
+    runs: Runs = field(default_factory=Runs)
     open: set[ItemStream] = field(default_factory=set)
+    token: str = field(default="", repr=False)
 
     def answer(self, method: str, path: str, query: str, headers: Headers) -> Answer | Refused:
-        """What becomes of a request whose path is given without the mount's prefix."""
+        """What becomes of a request for a stream, whose path is given without the mount's prefix."""
+        if (refused := self._unauthenticated(headers)) is not None:
+            return refused
         name, rest = split_binding(path, self.bindings)
         resume = partial(self.seams.resume, header(headers, "last-event-id"))
-        asked = route(self.roles, method, rest, query, resume)
+        if path.startswith(SCRIPT):
+            name = path.removeprefix(SCRIPT)
+            asked = conformance.asked(method, name, query, self.runs, resume, self.seams.reads)
+        else:
+            asked = route(self.roles, method, rest, query, resume)
         if isinstance(asked, Refused):
             return asked
+        if self.seams.is_over(asked):
+            return OVER
         return Answer(asked, self.bindings[name], self.seams.codes(asked.role, header(headers, "accept-encoding")))
 
-    def is_told(self, path: str) -> bool:
-        """Whether a path, with a binding or without, asks for what the mount tells."""
-        return split_binding(path, self.bindings)[1] == TOLD
+    def is_page(self, path: str) -> bool:
+        """Whether a path asks for what the mount tells, with a binding or without, or for another page of it."""
+        return split_binding(path, self.bindings)[1] == TOLD or _script_page(path) in SCRIPT_PAGES
+
+    def page(self, method: str, path: str, query: str, headers: Headers) -> Page | Refused:
+        """What becomes of a request for a page."""
+        if (refused := self._unauthenticated(headers)) is not None:
+            return refused
+        if name := _script_page(path):
+            features = self.seams.features(conformance.features(protected=bool(self.token), lossy=self.seams.lossy))
+            return conformance.page(method, name, query, self.runs, features, self.seams.figures)
+        return Page(payload.to_json(self.told.figures()), conformance.JSON)
+
+    def _unauthenticated(self, headers: Headers) -> Refused | None:
+        scheme, _, given = header(headers, "authorization").partition(" ")
+        right = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self.token.encode())
+        if not self.token or self.seams.admits(right, headers):
+            return None
+        return Refused(401, "credentials are needed", conformance.CHALLENGE)
 
 
-def mounted(seams: Seams, roles: Iterable[Role]) -> Mount:
+def _script_page(path: str) -> str:
+    return path.removeprefix(SCRIPT) if path.startswith(SCRIPT) else ""
+
+
+def mounted(seams: Seams, roles: Iterable[Role], token: str = "") -> Mount:
     """The good roles and bindings, but for those that the seams replace."""
     replaced_roles = {role.path: role for role in seams.roles}
     replaced = {binding.name: binding for binding in seams.bindings}
@@ -68,4 +113,5 @@ def mounted(seams: Seams, roles: Iterable[Role]) -> Mount:
         seams,
         tuple(replaced_roles.get(role.path, role) for role in roles),
         {binding.name: replaced.get(binding.name, binding) for binding in bindings()},
+        token=token,
     )

@@ -9,26 +9,37 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from streamspec.reference_impl.stream.errors import Code, StreamError
+from streamspec.reference_impl.stream.table import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from streamspec.reference_impl.frame import Produced
+    from streamspec.reference_impl.leaving_out import LeavesOut
     from streamspec.reference_impl.stream.aio import Stream
     from streamspec.reference_impl.stream.tabled import AsyncStream
     from streamspec.reference_impl.told import Told
 
+    Name = Callable[[StreamError], StreamError]
     ItemStream = Stream[Produced] | AsyncStream[Produced]  # the second where a variant has broken the stream itself
+
+
+def as_it_is(refused: StreamError) -> StreamError:
+    return refused
 
 
 class Outlet:
     """What producers may do with their stream."""
 
-    __slots__ = ("_knows", "_stream", "_told")
+    __slots__ = ("_knows", "_leaves_out", "_name", "_stream", "_told")
 
-    def __init__(self, stream: ItemStream, told: Told) -> None:
+    def __init__(
+        self, stream: ItemStream, told: Told, name: Name = as_it_is, leaves_out: LeavesOut | None = None
+    ) -> None:
         self._stream = stream
         self._told = told
+        self._name = name
+        self._leaves_out = leaves_out
         self._knows = False
 
     @contextlib.contextmanager
@@ -44,12 +55,15 @@ class Outlet:
         """Hand over one item. Raises CANCELLED when the client has left."""
         told = self._told
         told.produced += 1
+        sent = produced if self._leaves_out is None else await self._leaves_out(produced)
+        if sent is None:
+            return
         told.sending += 1
         try:
-            await self._stream.send(produced)
+            await self._stream.send(sent)
         except StreamError as refused:
             self._heed(refused)
-            raise
+            raise self._name(refused) from None
         finally:
             told.sending -= 1
 
@@ -59,10 +73,27 @@ class Outlet:
             await self._stream.sleep(seconds)
         except StreamError as refused:
             self._heed(refused)
-            raise
+            raise self._name(refused) from None
 
     def complete(self) -> None:
         self._stream.complete()
+
+    def error(self, failure: Exception) -> None:
+        self._stream.error(failure)
+
+    @property
+    def is_open(self) -> bool:
+        return self._stream.state is Phase.OPEN
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the client has left, and not only time run out."""
+        return self._stream.state is Phase.CANCELLED
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Until the stream's deadline, None without one."""
+        return self._stream.remaining_s
 
     def on_end(self, cleanup: Callable[[], None]) -> None:
         self._stream.on_end(cleanup)
@@ -74,5 +105,6 @@ class Outlet:
             self._told.cancelled += 1
 
     def _heed(self, refused: StreamError) -> None:
-        if refused.code is Code.CANCELLED:
+        # A deadline is told to producers by the same name, but no client has left.
+        if refused.code is Code.CANCELLED and self._stream.state is not Phase.EXPIRED:
             self.learn()

@@ -22,6 +22,8 @@ def to_json(value: object) -> str:
 def of(frame: Produced) -> str:
     """One JSON text on one line: JSON writes a text's line ends as escapes (RFC 8259 7)."""
     if isinstance(frame, Item):
+        if frame.json:
+            return frame.text
         return to_json({"n": frame.n, "text": frame.text})
     return to_json({"n": frame.n, "error": {"code": frame.code, "message": frame.message}})
 

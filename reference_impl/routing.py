@@ -14,20 +14,39 @@ if TYPE_CHECKING:
 
     from streamspec.reference_impl.binding import Headers
     from streamspec.reference_impl.roles import Param, Role
+    from streamspec.reference_impl.witness import Witness
 
 BROKEN: Final = "/broken/"
+PROTECTED: Final = "/protected"
+LOSSY: Final = "/lossy"
 TOLD: Final = "/told"
+SCRIPT: Final = "/script/"
+# What a mount says of itself and of its streams: none of them is a stream.
+SCRIPT_PAGES: Final = ("features", "witness", "gate")
+PAGES: Final = (TOLD, *(SCRIPT + name for name in SCRIPT_PAGES))
 PLAIN_BINDING: Final = "sse"  # of a path that names none
+UPLOADS: Final = ("/upload", "/chat")  # client and bidi streams, which no binding here carries (seed 002)
 MOST_FIELDS: Final = 32
 MOST_DIGITS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a stream is asked to keep to, in seconds; None where nothing was asked."""
+
+    deadline_s: float | None = None
+    idle_s: float | None = None
+    send_timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """An accepted request: this role, with these numbers."""
+    """An accepted request: this role, with these numbers. A stream that plays a script has a witness."""
 
     role: Role
     values: Mapping[str, int]
+    limits: Limits = Limits()
+    witness: Witness | None = None
 
     @property
     def total(self) -> int | None:
@@ -37,22 +56,45 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refused one: a status and a one-line text."""
+    """A refused one: a status and a one-line text, or a status that leaves no room for one."""
 
     status: int
     text: str
     headers: Headers = ()
+    kind: str = "text/plain; charset=utf-8"
 
     def body(self) -> bytes:
-        return f"{self.text}\n".encode()
+        return f"{self.text}\n".encode() if self.text else b""
 
     def all_headers(self) -> Headers:
+        if not self.text:  # a 204 has no Content-Length (RFC 9110 8.6)
+            return self.headers
         length = str(len(self.body()))
-        return (("content-type", "text/plain; charset=utf-8"), ("content-length", length), *self.headers)
+        return (("content-type", self.kind), ("content-length", length), *self.headers)
+
+
+OVER: Final = Refused(204, "")  # a client that is told so does not come back (HTML 9.2.1)
+
+
+def is_over(asked: Asked) -> bool:
+    """Whether a client comes back that has had the last item."""
+    return asked.role.resumes and 0 < asked.values["after"] == asked.values["n"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole answer that is no stream."""
+
+    text: str
+    kind: str
 
 
 def split_variant(path: str) -> tuple[str, str]:
-    """`/broken/NAME/finite` -> (`NAME`, `/finite`); any other path -> (``, path)."""
+    """`/broken/NAME/finite` -> (`NAME`, `/finite`), `/protected/finite` -> (`/protected`, `/finite`), and so for
+    `/lossy/`; any other path -> (``, path)."""
+    for mount in (PROTECTED, LOSSY):
+        if path.startswith(f"{mount}/"):
+            return mount, path.removeprefix(mount)
     name, slash, rest = path.removeprefix(BROKEN).partition("/")
     if path.startswith(BROKEN) and name and slash:
         return name, f"/{rest}"
@@ -76,6 +118,8 @@ def route(
     """Find the role of `path` (the prefixes already taken off) and read its numbers. `resume(n)` says behind which item
     of so many the client wants to go on, None behind one that there is not."""
     role = next((role for role in roles if role.path == path), None)
+    if path in UPLOADS:
+        return Refused(501, "an answer over HTTP carries what the server streams, and nothing else")
     if role is None:
         return Refused(404, "there is no such stream")
     if method != "GET":

@@ -11,21 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 from streamspec.reference_impl import coding
 from streamspec.reference_impl.frame import Frame
+from streamspec.reference_impl.outlet import as_it_is
 from streamspec.reference_impl.roles import Role, resumed_after
+from streamspec.reference_impl.routing import Asked, is_over
 from streamspec.reference_impl.stream import scheduler
+from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.stream.holder import GOOD, Parts
 from streamspec.reference_impl.stream.producing import end_after_handler
-from streamspec.reference_impl.stream.table import DEFAULT_CAPACITY
+from streamspec.reference_impl.stream.table import DEFAULT_CAPACITY, Phase
+from streamspec.reference_impl.witness import Figures, Run
 
 if TYPE_CHECKING:
     from streamspec.reference_impl.binding import Binding, Headers
     from streamspec.reference_impl.outlet import ItemStream
+    from streamspec.reference_impl.script import Script
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 
+Features = dict[str, object]
 Rewrite = Callable[[Frame], tuple[Frame, ...]]
 Deliver = Callable[[Frame], Awaitable[None]]
 
@@ -39,8 +45,20 @@ class Wire:
     last: bytes
 
 
+def _as_read(script: Script) -> Script:
+    return script
+
+
+def _whoever_has_them(right: bool, _headers: Headers) -> bool:  # noqa: FBT001 -- what a request shows of itself
+    return right
+
+
 def _unchanged() -> Rewrite:
     return lambda frame: (frame,)
+
+
+def _as_they_are(features: Features) -> Features:
+    return features
 
 
 def _as_it_is(app: Asgi) -> Asgi:
@@ -59,6 +77,17 @@ def _nothing() -> None:
     pass
 
 
+def asks_for_credentials(seams: Seams) -> bool:
+    """Whether it is broken in whom it admits: then it is good for nothing where it asks nobody."""
+    return seams.admits is not _whoever_has_them
+
+
+def go_away(stream: ItemStream) -> None:
+    """The server stops: an open stream is told so (LC-15)."""
+    if stream.state is Phase.OPEN:
+        stream.error(StreamError(Code.UNAVAILABLE, "the server is shutting down"))
+
+
 def _when_it_ends(stream: ItemStream, clean_up: Callable[[], None]) -> None:
     stream.on_end(clean_up)
 
@@ -71,18 +100,27 @@ class Seams:
     things. Roles and bindings replace those of the same path or name.
     """
 
+    features: Callable[[Features], Features] = _as_they_are  # what the scripted endpoint says that it can do
+    lossy: str = ""  # the field in which an item says how many were left out before it; empty: none ever is
     on_refusal: Callable[[], None] = _nothing  # a request was refused, whether it was understood or not
+    admits: Callable[[bool, Headers], bool] = _whoever_has_them  # where credentials are asked for: right ones, or none
     resume: Callable[[str, int], int | None] = resumed_after  # behind which item; None: behind none that there is
+    reads: Callable[[Script], Script] = _as_read  # what a script is taken for
+    figures: Callable[[Run], Figures] = Run.figures  # what a witness tells
+    is_over: Callable[[Asked], bool] = is_over  # whether the client has had all of it
     codes: Callable[[Role, str], bool] = _as_accepted  # whether this role is gzip for such an Accept-Encoding
     roles: tuple[Role, ...] = ()
     arrange: Callable[[ItemStream, Callable[[], None]], None] = _when_it_ends  # that a stream that begins is cleaned up
     capacity: int = DEFAULT_CAPACITY
     parts: Parts = GOOD
     choose: scheduler.Choose = scheduler.choose  # which of several streams goes next
+    name: Callable[[StreamError], StreamError] = as_it_is  # under which a producer is told why it is refused
     on_exception: Callable[[ItemStream, Exception], None] = end_after_handler
     deliver: Callable[[Deliver], Deliver] = _at_once
     rewrite: Callable[[], Rewrite] = _unchanged
     bindings: tuple[Binding, ...] = ()
     code: Callable[[], coding.Code] = coding.gzip
     around: Callable[[Asgi], Asgi] = _as_it_is
+    patience_s: float = 0.0  # for a producer to notice that its stream is over; 0: as long as is usual
+    go_away: Callable[[ItemStream], None] = go_away  # what becomes of a stream when the server stops
     wire: Wire | None = None

@@ -61,9 +61,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def run(host: str, port: int, *, until_stdin_closes: bool) -> None:
-    """Serve the reference and all its variants until SIGTERM, SIGINT or, if asked, the end of stdin."""
-    server = Server(App(ROLES, variants()), _announce)
+def run(host: str, port: int, *, until_stdin_closes: bool, token: str = "") -> None:
+    """Serve the reference and all its variants until SIGTERM, SIGINT or, if asked, the end of stdin. With a token the
+    good one also stands under `/protected/`, for those who know it."""
+    server = Server(App(ROLES, variants(), token), _announce)
 
     def stop(number: int, frame: FrameType | None) -> None:
         server.stop()

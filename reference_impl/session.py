@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from streamspec.reference_impl import coding
 from streamspec.reference_impl.frame import Begun, Completed, Failed, Frame, Heartbeat
+from streamspec.reference_impl.leaving_out import LeavesOut
 from streamspec.reference_impl.outlet import Outlet
 from streamspec.reference_impl.stream.aio import Stream
-from streamspec.reference_impl.stream.errors import Code, StreamError
+from streamspec.reference_impl.stream.errors import StreamError
 from streamspec.reference_impl.stream.holder import GOOD
 from streamspec.reference_impl.stream.marks import END
 from streamspec.reference_impl.stream.producing import produce_async
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 
     from streamspec.reference_impl.mount import Answer, Mount
     from streamspec.reference_impl.outlet import ItemStream
-    from streamspec.reference_impl.routing import Asked
+    from streamspec.reference_impl.routing import Asked, Limits
     from streamspec.reference_impl.seams import Seams
+    from streamspec.reference_impl.told import Told
 
 GRACE_S = 1.0  # for a producer to notice that its stream was cancelled, before its task is
 
@@ -35,25 +38,39 @@ GRACE_S = 1.0  # for a producer to notice that its stream was cancelled, before 
 async def producing(asked: Asked, mount: Mount) -> AsyncIterator[ItemStream]:
     """A stream with its producer at work. Leaving cancels what is not over and waits for the producer."""
     seams, told = mount.seams, mount.told
-    # The fast shell has no places where it could be broken.
-    stream: ItemStream = Stream(seams.capacity) if seams.parts == GOOD else AsyncStream(parts=seams.parts)
+    stream = _stream(asked.limits, seams)
     mount.open.add(stream)
     told.offered += asked.total or 0
-    seams.arrange(stream, told.cleaned_up)
-    outlet = Outlet(stream, told)
-    producer = asyncio.create_task(_produce(asked, stream, outlet, seams))
-    try:
-        yield stream
-    finally:
-        stream.cancel()
+    with contextlib.nullcontext() if asked.witness is None else asked.witness.attending(stream):
+        seams.arrange(stream, partial(_cleaned_up, asked, told))
+        outlet = Outlet(stream, told, seams.name, LeavesOut(stream, seams.lossy) if seams.lossy else None)
+        producer = asyncio.create_task(_produce(asked, stream, outlet, seams))
         try:
-            await asyncio.wait({producer}, timeout=GRACE_S)
+            yield stream
         finally:
-            if not producer.done():
-                outlet.learn()
-                producer.cancel()
-            mount.open.discard(stream)
-            told.ended += 1
+            stream.cancel()
+            try:
+                await asyncio.wait({producer}, timeout=seams.patience_s or GRACE_S)
+            finally:
+                if not producer.done():
+                    outlet.learn()
+                    producer.cancel()
+                mount.open.discard(stream)
+                told.ended += 1
+
+
+def _stream(limits: Limits, seams: Seams) -> ItemStream:
+    # The fast shell has no places where it could be broken.
+    make: Callable[..., ItemStream] = partial(AsyncStream, parts=seams.parts)
+    if seams.parts == GOOD:
+        make = partial(Stream, seams.capacity)
+    return make(deadline_s=limits.deadline_s, idle_s=limits.idle_s, send_timeout_s=limits.send_timeout_s)
+
+
+def _cleaned_up(asked: Asked, told: Told) -> None:
+    told.cleaned_up()
+    if asked.witness is not None:
+        asked.witness.run.cleaned_up()
 
 
 async def pump(stream: ItemStream, answer: Answer, seams: Seams, write: Callable[[bytes], Awaitable[None]]) -> bool:
@@ -102,10 +119,4 @@ async def _produce(asked: Asked, stream: ItemStream, outlet: Outlet, seams: Seam
             seams.parts.after_handler(stream, raised)
 
     with outlet.at_work():
-        await produce_async(stream, lambda _: asked.role.produce(outlet, asked.values), end)
-
-
-def go_away(stream: ItemStream) -> None:
-    """The server stops: an open stream is told so (LC-15)."""
-    if stream.state is Phase.OPEN:
-        stream.error(StreamError(Code.UNAVAILABLE, "the server is shutting down"))
+        await produce_async(stream, lambda _: asked.role.produce(outlet, asked.values), end, seams.parts.begins)

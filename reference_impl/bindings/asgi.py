@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from streamspec.reference_impl import payload, session
+from streamspec.reference_impl import session
 from streamspec.reference_impl.binding import headers
 from streamspec.reference_impl.mount import mounted
-from streamspec.reference_impl.routing import BROKEN, Refused, split_variant
-from streamspec.reference_impl.seams import Asgi, Seams
+from streamspec.reference_impl.routing import BROKEN, LOSSY, PROTECTED, Page, Refused, split_variant
+from streamspec.reference_impl.seams import Asgi, Seams, asks_for_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,19 +24,26 @@ if TYPE_CHECKING:
     from streamspec.reference_impl.seams import Message, Receive, Send
     from streamspec.reference_impl.variant import Variant
 
+DROPPED = "dropped"  # the field in which an item under `/lossy/` says how many were left out before it
 # A wire variant answers only where it has the connection to itself, from its first byte on.
 MISDIRECTED = Refused(421, "ask for this stream on a new connection", (("connection", "close"),))
 
 
 class App:
-    """The good reference and its variants."""
+    """The good reference and its variants. Under `/lossy/` it leaves items out for slow clients, and says so. With a
+    `token` it stands once more under `/protected/`, and variants that are broken in whom they admit ask for it."""
 
-    def __init__(self, roles: Iterable[Role], variants: Iterable[Variant] = ()) -> None:
+    def __init__(self, roles: Iterable[Role], variants: Iterable[Variant] = (), token: str = "") -> None:
         self._variants = tuple(variants)
         roles = tuple(roles)
         self.mounts: Mapping[str, Mount] = {
             "": mounted(Seams(), roles),
-            **{variant.name: mounted(variant.seams, roles) for variant in self._variants},
+            LOSSY: mounted(Seams(lossy=DROPPED), roles),
+            **({PROTECTED: mounted(Seams(), roles, token)} if token else {}),
+            **{
+                variant.name: mounted(variant.seams, roles, token if asks_for_credentials(variant.seams) else "")
+                for variant in self._variants
+            },
         }
         self._apps: Mapping[str, Asgi] = {
             name: mount.seams.around(_application(mount)) for name, mount in self.mounts.items()
@@ -49,7 +56,7 @@ class App:
         if scope["type"] != "http":
             raise ValueError(f"no such protocol here: {scope['type']}")
         if scope["path"] == BROKEN:
-            await _tell(self._list(), "text/plain; charset=utf-8", send)
+            await _tell(Page(self._list(), "text/plain; charset=utf-8"), send)
             return
         name, path = split_variant(scope["path"])
         app = self._apps.get(name)
@@ -66,7 +73,7 @@ class App:
         """The variant that writes its own HTTP to answer this path, if there is one. What it tells is no stream."""
         name, rest = split_variant(path)
         mount = self.mounts.get(name)
-        return mount if mount and mount.seams.wire and not mount.is_told(rest) else None
+        return mount if mount and mount.seams.wire and not mount.is_page(rest) else None
 
     def misunderstood(self, path: str) -> None:
         """A request for this path could not be read."""
@@ -74,22 +81,22 @@ class App:
             mount.seams.on_refusal()
 
     def close(self) -> None:
-        """End every open stream with UNAVAILABLE."""
+        """End every open stream, with UNAVAILABLE but for what variants do."""
         for mount in self.mounts.values():
             for stream in tuple(mount.open):
-                session.go_away(stream)
+                mount.seams.go_away(stream)
 
 
 def _application(mount: Mount) -> Asgi:
     async def application(scope: Message, receive: Receive, send: Send) -> None:
-        if mount.is_told(scope["path"]):
-            await _tell(payload.to_json(mount.told.figures()), "application/json", send)
-            return
+        find = mount.page if mount.is_page(scope["path"]) else mount.answer
         query = scope["query_string"].decode("latin-1")
-        answer = mount.answer(scope["method"], scope["path"], query, _decoded(scope.get("headers", ())))
+        answer = find(scope["method"], scope["path"], query, _decoded(scope.get("headers", ())))
         if isinstance(answer, Refused):
             mount.seams.on_refusal()
             await _refuse(answer, send)
+        elif isinstance(answer, Page):
+            await _tell(answer, send)
         elif mount.seams.wire is not None:
             await _refuse(MISDIRECTED, send)
         else:
@@ -128,9 +135,9 @@ async def _refuse(refused: Refused, send: Send) -> None:
     await send({"type": "http.response.body", "body": refused.body(), "more_body": False})
 
 
-async def _tell(text: str, content_type: str, send: Send) -> None:
-    body = text.encode()
-    fields = _encoded((*headers(content_type), ("content-length", str(len(body)))))
+async def _tell(page: Page, send: Send) -> None:
+    body = page.text.encode()
+    fields = _encoded((*headers(page.kind), ("content-length", str(len(body)))))
     await send({"type": "http.response.start", "status": 200, "headers": fields})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

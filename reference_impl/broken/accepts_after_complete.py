@@ -30,8 +30,11 @@ VARIANT = Variant(
     name="accepts-after-complete",
     sentence="While a completed stream drains, a send is still accepted.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "sse", "ndjson", "json_array"),
     kills="LC-10",
-    because=("producer:2 refused", "it was accepted"),
+    because=("refused, since the stream is complete", "it was accepted"),
+    also={
+        "DR-01": "the item that was sent too late is one too many",
+    },
     seams=Seams(parts=Parts(step=_step)),
 )

@@ -22,8 +22,8 @@ VARIANT = Variant(
     name="deadline-early",
     sentence="A stream ends when half of its time is over.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "ndjson"),
     kills="DL-04",
-    because=("no TIMED_OUT before", "after its making"),
+    because=("no TIMED_OUT before", "ms after", "at most"),
     seams=Seams(parts=Parts(left=_left_s)),
 )

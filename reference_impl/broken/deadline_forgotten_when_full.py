@@ -28,9 +28,9 @@ VARIANT = Variant(
     name="deadline-forgotten-when-full",
     sentence="A deadline that passes while a send is blocked is forgotten.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "sse"),
     kills="DL-05",
-    because=("blocked send of producer:3", "still blocked"),
+    because=("the blocked send", "raises", "still blocked"),
     also={
         "BP-10": "a send that waits for room goes on waiting",
         "DL-02": "a handler may be what sends",

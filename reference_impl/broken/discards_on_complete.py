@@ -30,11 +30,12 @@ VARIANT = Variant(
     name="discards-on-complete",
     sentence="A complete ends the stream at once and discards what was accepted and not received.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "sse", "ndjson", "json_array"),
     kills="LC-09",
-    because=("the end after all 3 items", "the end, and 3 not received"),
+    because=("the end after all 3 items", "the end, and", "not received"),
     also={
         "OI-02": "what is discarded is lost",
+        "OI-04": "so are texts, where not one of those that were sent last arrives",
     },
     seams=Seams(parts=Parts(step=_step)),
 )

@@ -18,7 +18,7 @@ VARIANT = Variant(
     name="handles-too-late",
     sentence="A handler is called although its stream has ended before.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "ndjson"),
     kills="DL-07",
     because=("no handler is called once the time is up", "it was called"),
     seams=Seams(parts=Parts(begins=_always)),

@@ -21,7 +21,7 @@ VARIANT = Variant(
     name="idle-from-the-beginning",
     sentence="The idle limit counts from the making of a stream, as if it were a deadline.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "json_array"),
     kills="DL-08",
     because=("no idle end within", "was sent"),
     seams=Seams(parts=Parts(left=_left_s)),

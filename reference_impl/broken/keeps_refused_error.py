@@ -30,7 +30,7 @@ VARIANT = Variant(
     name="keeps-refused-error",
     sentence="An error after complete is refused, but what was still to be received ends with it and not with the end.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "sse", "ndjson", "json_array"),
     kills="LC-04",
     because=("the refused NOT_FOUND",),
     seams=Seams(parts=Parts(step=_step)),

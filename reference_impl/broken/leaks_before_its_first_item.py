@@ -38,7 +38,7 @@ VARIANT = Variant(
     name="leaks-before-its-first-item",
     sentence="A stream that is cancelled before anything was sent runs no cleanup.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "json_array"),
     kills="CN-05",
     because=("runs once", "it never ran"),
     seams=Seams(parts=Parts(step=_step)),

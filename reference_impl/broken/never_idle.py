@@ -21,8 +21,8 @@ VARIANT = Variant(
     name="never-idle",
     sentence="A stream that has been idle for too long stays open, and tells nobody anything.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "ndjson"),
     kills="DL-09",
-    because=("a terminal after", "still waiting"),
+    because=("terminal after", "still waiting"),
     seams=Seams(parts=Parts(left=_left_s)),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from streamspec.reference_impl import payload
 from streamspec.reference_impl.bindings import ndjson
 from streamspec.reference_impl.frame import Frame, Item
 from streamspec.reference_impl.seams import Seams
@@ -17,7 +18,7 @@ SPOILT = 2
 
 def _encode(frame: Frame) -> bytes:
     if isinstance(frame, Item) and frame.n == SPOILT:
-        return ndjson.line(json.dumps({"n": frame.n, "text": frame.text}, ensure_ascii=False, indent=2))
+        return ndjson.line(json.dumps(json.loads(payload.of(frame)), ensure_ascii=False, indent=2))
     return ndjson.encode(frame)
 
 

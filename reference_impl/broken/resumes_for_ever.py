@@ -31,5 +31,5 @@ VARIANT = Variant(
     where="app",
     kills="RC-05",
     because=("a stream that stays open", "every time"),
-    seams=Seams(roles=(replace(GOOD, produce=_resumable),)),
+    seams=Seams(is_over=lambda _: False, roles=(replace(GOOD, produce=_resumable),)),
 )

@@ -21,5 +21,6 @@ VARIANT = Variant(
     where="app",
     kills="RC-02",
     because=("the item right behind id 3", "id 3 again"),
+    also={"SSE-11": "behind the last item it repeats that one, and is not over"},
     seams=Seams(resume=_resume),
 )

@@ -28,7 +28,7 @@ VARIANT = Variant(
     name="return-completes",
     sentence="A handler that returns without ending its stream completes it.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "sse", "ndjson", "json_array"),
     kills="LC-06",
     because=("since the handler ended nothing", "the end, as after success"),
     seams=Seams(parts=Parts(after_handler=_complete_at_return)),

@@ -31,9 +31,9 @@ VARIANT = Variant(
     name="waits-after-deadline",
     sentence="A send that waits for room goes on waiting when the deadline passes.",
     where="stream",
-    on=("inprocess",),
+    on=("inprocess", "sse"),
     kills="BP-10",
-    because=("when the deadline of 300 ms has passed", "still waiting"),
+    because=("no send waits any more when", "deadline", "still waiting"),
     also={
         "DL-02": "a handler is such a sender",
         "DL-05": "it never learns of the deadline",

@@ -109,8 +109,8 @@ def serving() -> Callable[[App], AbstractAsyncContextManager[int]]:
 
 
 @contextlib.contextmanager
-def _spawned() -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-W", "error", "-m", "streamspec.reference_impl", "--until-stdin-closes"]
+def _spawned(*options: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-W", "error", "-m", "streamspec.reference_impl", "--until-stdin-closes", *options]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:
@@ -128,7 +128,7 @@ def _port_of(process: subprocess.Popen[bytes]) -> int:
 
 
 @pytest.fixture
-def spawned() -> Callable[[], contextlib.AbstractContextManager[subprocess.Popen[bytes]]]:
+def spawned() -> Callable[..., contextlib.AbstractContextManager[subprocess.Popen[bytes]]]:
     return _spawned
 
 

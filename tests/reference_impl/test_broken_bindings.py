@@ -178,7 +178,7 @@ def _ids(body: bytes) -> list[str]:
     ("name", "after", "ids"),
     [
         ("resumes-too-late", "3", ["5", "6"]),
-        ("resumes-too-late", "6", []),
+        ("lets-them-come-back", "6", []),
         ("resumes-too-late", "", ["1", "2", "3", "4", "5", "6"]),
         ("resumes-too-early", "3", ["3", "4", "5", "6"]),
         ("resumes-too-early", "", ["1", "2", "3", "4", "5", "6"]),

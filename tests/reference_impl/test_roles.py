@@ -13,7 +13,7 @@ from streamspec.reference_impl import bulk, session
 from streamspec.reference_impl.frame import Failed, Heartbeat, Item, RecordFailed
 from streamspec.reference_impl.mount import Mount, mounted
 from streamspec.reference_impl.roles import ROLES, TEXTS, resumed_after
-from streamspec.reference_impl.routing import Asked, Refused
+from streamspec.reference_impl.routing import OVER, Asked, Refused
 from streamspec.reference_impl.seams import Seams
 from streamspec.reference_impl.stream.marks import END
 
@@ -98,9 +98,14 @@ def test_every_so_and_so_manyth_record_fails() -> None:
     assert [frame.n for frame in sent if isinstance(frame, RecordFailed)] == [3, 6]
 
 
-@pytest.mark.parametrize(("last_event_id", "numbers"), [("", [1, 2, 3, 4]), ("1", [2, 3, 4]), ("3", [4]), ("4", [])])
+@pytest.mark.parametrize(("last_event_id", "numbers"), [("", [1, 2, 3, 4]), ("1", [2, 3, 4]), ("3", [4])])
 def test_resumable_goes_on_behind_the_id(last_event_id: str, numbers: list[int]) -> None:
     assert _numbers(run(_sent("/resumable", "n=4&period_ms=0", last_event_id))) == numbers
+
+
+def test_behind_the_last_id_it_is_over() -> None:
+    assert mounted(Seams(), ROLES).answer("GET", "/resumable", "n=4", (("last-event-id", "4"),)) is OVER
+    assert _numbers(run(_sent("/resumable", "n=0", ""))) == []  # one that was empty from its beginning is served
 
 
 @pytest.mark.parametrize("last_event_id", ["0", "5", "01", "+1", "-1", " 1", "1 ", "x", "1.0", "²", "٣", "9" * 5000])

@@ -140,10 +140,19 @@ def test_an_idle_stream_shows_signs_of_life(get: Get) -> None:
         assert response.count(b'"n":') == 1
 
 
-@pytest.mark.parametrize(("last", "first"), [("", b"id: 1\n"), ("7", b"id: 8\n"), ("20", b"event: end\n")])
+@pytest.mark.parametrize(("last", "first"), [("", b"id: 1\n"), ("7", b"id: 8\n"), ("19", b"id: 20\n")])
 def test_a_resume_begins_behind_its_id(get: Get, body_of: Body, last: str, first: bytes) -> None:
     response = get("/resumable?period_ms=0", headers=f"last-event-id: {last}\r\n" if last else "")
     assert body_of(response).startswith(first)
+
+
+@pytest.mark.parametrize("prefix", ["", "/broken/wrong-length", "/ndjson"])
+def test_behind_the_last_item_there_is_nothing_to_come_back_for(get: Get, prefix: str) -> None:
+    head, _, body = get(f"{prefix}/resumable", headers="last-event-id: 20\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 204 ")
+    assert body == b""
+    assert b"content-length" not in head.lower()
+    assert b"transfer-encoding" not in head.lower()
 
 
 @pytest.mark.parametrize("prefix", ["", "/broken/wrong-length"])

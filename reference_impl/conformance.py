@@ -1,0 +1,188 @@
+"""The scripted endpoint (docs/contract.md): what it can do, and from a request's head to a stream that plays a script,
+to a witness's figures, or to a gate that opens. Pure but for the runs, which it is handed.
+
+Never here: a stream at work (`session`), the playing (`player`), or reading and writing a connection.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+from streamspec.reference_impl import payload
+from streamspec.reference_impl.gates import TooManyGates
+from streamspec.reference_impl.player import LIMIT_BYTES, Player
+from streamspec.reference_impl.roles import Role
+from streamspec.reference_impl.routing import MOST_FIELDS, SCRIPT, Asked, Limits, Page, Refused
+from streamspec.reference_impl.script import (
+    LONGEST_NAME_CHARS,
+    MOST_ITEMS,
+    MOST_SCRIPT_BYTES,
+    OPTIONS,
+    STEPS,
+    Malformed,
+    Refuse,
+    Script,
+    Unsupported,
+    parse,
+)
+from streamspec.reference_impl.stream.errors import Code
+from streamspec.reference_impl.witness import FIGURES, Run, TooManyRuns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from streamspec.reference_impl.witness import Figures, Runs
+
+CONTRACT: Final = 1
+STREAMS: Final = ("sse", "ndjson", "json_array")  # each is asked for, and found among the bindings, by this name
+RUN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+JSON: Final = "application/json"
+DECLARES: Final = {
+    "resume": "exactly-once",
+    "explicit_end": True,
+    "codes": True,
+    "limit_bytes": LIMIT_BYTES,
+    "numbers": "text",
+    "expiry": "end",
+}
+# How HTTP says that a stream is refused; all others are the server's own failures.
+STATUSES: Final[Mapping[Code, int]] = {
+    Code.INVALID_ARGUMENT: 400,
+    Code.UNAUTHENTICATED: 401,
+    Code.UNAUTHORIZED: 403,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.UNIMPLEMENTED: 501,
+    Code.UNAVAILABLE: 503,
+    Code.TIMED_OUT: 504,
+}
+CHALLENGE: Final = (("www-authenticate", 'Bearer realm="streamspec"'),)
+
+
+def features(*, protected: bool, lossy: str = "") -> dict[str, object]:
+    """What is declared. It must be true of every stream, in each binding."""
+    return {
+        "contract": CONTRACT,
+        "streams": {name: name for name in STREAMS},
+        "profile": "streamspec",
+        "steps": list(STEPS),
+        "options": list(OPTIONS),
+        "witness": list(FIGURES),
+        "declares": {
+            **DECLARES,
+            **({"auth": "bearer"} if protected else {}),
+            **({"lossy": lossy} if lossy else {}),
+        },
+    }
+
+
+def page(
+    method: str,
+    name: str,
+    query: str,
+    runs: Runs,
+    told: Mapping[str, object],
+    figures: Callable[[Run], Figures] = Run.figures,
+) -> Page | Refused:
+    """What is no stream: the features, as they are told, a witness with these figures, or a gate."""
+    wanted = "POST" if name == "gate" else "GET"
+    if method != wanted:
+        return Refused(405, f"{name} is asked for with {wanted}", (("allow", wanted),))
+    if name == "features":
+        return Page(payload.to_json(told), JSON)
+    try:
+        given = _given(query)
+        run = _run(given)
+        return _witness(runs, run, figures) if name == "witness" else _gate(runs, run, given)
+    except Malformed as reason:
+        return Refused(400, str(reason))
+
+
+def asked(
+    method: str,
+    name: str,
+    query: str,
+    runs: Runs,
+    resume: Callable[[int], int | None],
+    reads: Callable[[Script], Script] = lambda script: script,
+) -> Asked | Refused:
+    """A stream that plays a script. `resume(n)` says behind which item of so many the client wants to go on, None
+    behind one that there is not; `reads` what a script is taken for."""
+    if name not in STREAMS:
+        return Refused(404, "there is no such stream")
+    if method != "GET":
+        return Refused(405, "streams are asked for with GET", (("allow", "GET"),))
+    try:
+        given = _given(query)
+        run, script = _run(given), reads(parse(_script(given)))
+        return _stream(name, run, script, runs, resume)
+    except Malformed as reason:
+        return Refused(400, str(reason))
+    except Unsupported as reason:
+        return Refused(501, payload.to_json({"unsupported": str(reason)}), kind=JSON)
+    except TooManyRuns:
+        return Refused(503, "too many runs are at work")
+
+
+def _stream(name: str, run: str, script: Script, runs: Runs, resume: Callable[[int], int | None]) -> Asked | Refused:
+    offered = script.offered
+    after = resume(MOST_ITEMS if offered is None else offered)
+    if after is None:
+        return Refused(412, "Last-Event-ID is no id of this stream")
+    witness = runs.witness(run)
+    witness.run.offered = offered
+    if script.steps and isinstance(refuse := script.steps[0], Refuse):
+        witness.refuse()
+        return refusal(refuse.code)
+    left = None if offered is None else max(0, offered - after)
+    role = Role(f"{SCRIPT}{name}", (), Player(script, witness.run, after), None if left is None else lambda _: left)
+    limits = Limits(script.seconds("deadline_ms"), script.seconds("idle_ms"), script.seconds("send_timeout_ms"))
+    return Asked(role, {"heartbeat_ms": script.options.get("heartbeat_ms", 0)}, limits, witness)
+
+
+def refusal(code: Code) -> Refused:
+    """A failure that is known before the stream begins."""
+    text = payload.to_json({"code": code.value, "message": "the script refuses this stream"})
+    return Refused(STATUSES.get(code, 500), text, CHALLENGE if code is Code.UNAUTHENTICATED else (), JSON)
+
+
+def _witness(runs: Runs, name: str, figures: Callable[[Run], Figures]) -> Page | Refused:
+    run = runs.begun(name)
+    return Refused(404, "nobody has begun such a run") if run is None else Page(payload.to_json(figures(run)), JSON)
+
+
+def _gate(runs: Runs, run: str, given: Mapping[str, str]) -> Page | Refused:
+    name = given.get("name", "")
+    if not 0 < len(name) <= LONGEST_NAME_CHARS:
+        raise Malformed(f"name must have from 1 to {LONGEST_NAME_CHARS} characters")
+    try:
+        runs.named(run).gates.open(name)
+    except TooManyGates:
+        return Refused(429, "this run has too many gates")
+    except TooManyRuns:
+        return Refused(503, "too many runs are at work")
+    return Page(payload.to_json({"opened": name}), JSON)
+
+
+def _given(query: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
+    except ValueError as reason:
+        raise Malformed(f"the query is no query: {reason}") from None
+
+
+def _run(given: Mapping[str, str]) -> str:
+    name = given.get("run", "")
+    if not RUN.fullmatch(name):
+        raise Malformed("run must be 1 to 64 characters out of A-Z a-z 0-9 . _ -")
+    return name
+
+
+def _script(given: Mapping[str, str]) -> str:
+    text = given.get("script", "")
+    if len(text.encode()) > MOST_SCRIPT_BYTES:
+        raise Malformed(f"a script has at most {MOST_SCRIPT_BYTES} octets")
+    return text
