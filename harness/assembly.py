@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from streamspec.harness import config, embedded_target
-from streamspec.harness.core.errors import InternalError
+from streamspec.harness import config
 from streamspec.harness.core.limits import LIMITS, budgets
 from streamspec.harness.core.plan import plan
 from streamspec.harness.core.ports import ObjectDriver, Request, Transport
 from streamspec.harness.core.run import About, Result, Run
 from streamspec.harness.discovery import all_adapters, all_drivers, all_rules, all_scenarios, constants, object_factory
+from streamspec.harness.embedded_run import run_embedded
 from streamspec.harness.engine import store
 from streamspec.harness.engine.clock import calibrate, now_ns
 from streamspec.harness.engine.objects import ObjectBench, execute_objects
-from streamspec.harness.engine.spawn import free_port
 from streamspec.harness.serving import TOOL, only, run_server
 
 if TYPE_CHECKING:
@@ -32,23 +31,18 @@ if TYPE_CHECKING:
     from streamspec.harness.core.rule import Rule
 
 __all__ = (
-    "EMBEDDED_BINDING", "EMBEDDED_PROFILE", "EMBEDDED_ROLES", "EMBEDDED_TELLS", "TOOL", "Settings", "all_adapters",
-    "all_drivers", "all_rules", "all_scenarios", "concerns", "run_target",
+    "TOOL", "Settings", "all_adapters", "all_drivers", "all_rules", "all_scenarios", "concerns", "run_target",
 )  # fmt: skip
-
-# What a run without a target judges.
-EMBEDDED_BINDING: Final = embedded_target.BINDINGS[0]
-EMBEDDED_PROFILE: Final = embedded_target.PROFILE
-EMBEDDED_ROLES: Final = embedded_target.roles(EMBEDDED_BINDING)
-EMBEDDED_TELLS: Final = embedded_target.TELLS
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a person asked for. An empty `look.url` is the embedded reference; an empty binding is to be found. An
     `object` (`package.module:factory`) is judged in this process, and then nothing else of the target counts. `spawn`
-    is the command that starts the target, in `directory`; `pid` a target that runs already. `replay` is a history
-    whose script alone is played again."""
+    is the command that starts the target, in `directory`, and `grace_ms` how long its open streams may take to end once
+    it is asked to end; `pid` a target that runs already. `script` is the base URL of its adapter: an empty profile is
+    the adapter's own then, and where `look.url` is that very URL the adapter says what to look at. `auth`
+    is the kind of credentials that every request needs. `replay` is a history whose script alone is played again."""
 
     look: Request
     roles: tuple[str, ...] = ()
@@ -63,9 +57,13 @@ class Settings:
     claims: tuple[str, ...] = ()
     tells: tuple[str, ...] = ()
     spawn: str = ""
+    instances: int = 3
     directory: Path | None = None
+    grace_ms: int = 0
     pid: int = 0
     effort: str = "quick"
+    script: str = ""
+    auth: str = ""
     replay: History | None = None
 
 
@@ -79,13 +77,7 @@ async def run_target(settings: Settings, progress: Callable[[str, int, int], Non
         return await _run_object(settings, chosen, progress)
     if settings.look.url:
         return await run_server(settings, chosen, progress)
-    port = free_port()
-    look = replace(settings.look, url=f"http://127.0.0.1:{port}/{embedded_target.path(settings.binding)}")
-    command = embedded_target.COMMAND.format(port=port)
-    run = await run_server(replace(settings, look=look, spawn=command), chosen, progress)
-    if run.problem:
-        raise InternalError(f"the embedded reference cannot be judged: {run.problem}")
-    return run
+    return await run_embedded(settings, chosen, progress)
 
 
 def concerns(rule: Rule, *, in_process: bool) -> bool:

@@ -18,7 +18,7 @@ import click
 
 import streamspec
 from streamspec.harness.core.errors import HarnessError, InternalError, UsageError
-from streamspec.harness.core.ports import Renderer, Style
+from streamspec.harness.core.ports import Renderer, Style, Transport
 from streamspec.harness.core.run import EXIT_OURS, EXIT_USAGE, Run, exit_code
 
 if TYPE_CHECKING:
@@ -59,16 +59,25 @@ def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
 # How a target is asked, alike for every command that sends anything.
 _ASKING = _options(
     click.option("--profile", default="", metavar="NAME|FILE",
-        help="The dialect: plain (default), guide, streamspec, or a TOML file."),
+        help="The dialect: plain (default), guide, ndjson-bulk, raffel, raffel-docs, streamspec, or a TOML file."),
     click.option("--binding", default="", metavar="NAME",
         help="The binding, when it is not to be detected: sse, ndjson, json_array."),
     click.option("--role", "roles", multiple=True, metavar="NAME=PATH", help="An endpoint and what it does: finite, "
-        "endless, failing, prompt, large, idle, empty, text, resumable; NAME.ATTRIBUTE=VALUE says more "
+        "endless, failing, prompt, large, idle, empty, text, resumable; to be refused: unknown, invalid, "
+        "unsupported; NAME.ATTRIBUTE=VALUE says more "
         "(finite.items=100, finite.seq=$.n)."),
     click.option("--tell", "tells", multiple=True, metavar="NAME=URL#FIELD", help="Where the target tells what its "
         "producers do: produced=/stats#$.produced; likewise sending, offered, ended, cancelled, cleanups, open."),
+    click.option("--script", default="", metavar="URL", help="The base URL of an adapter that plays scripts "
+        "(docs/contract.md), absolute or relative to the target's URL, which may then be left out."),
     click.option("--spawn", default="", metavar="COMMAND", help="Start the target with this command, in which {port} "
         "stands for a free port (as in the URL); its process is evidence, and it is ended with the run."),
+    click.option("--grace-ms", default=0, type=click.IntRange(0), metavar="N", help="What a target that --spawn starts "
+        "takes at most to end its open streams when it is asked to end."),
+    click.option("--claim", "claims", multiple=True, metavar="NAME", help="What the target also does, and no look "
+        "shows: of a server http10; of an object rendezvous, concurrent-senders."),
+    click.option("--auth", default="", metavar="bearer", help="Every request needs credentials of this kind, which are "
+        "said with -H: whoever has none is to be refused."),
     click.option("--pid", default=0, type=click.IntRange(0), help="The target's process, where it runs already."),
     click.option("-X", "--request", "method", default="", metavar="METHOD", help="The request's method, as with curl."),
     click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header to send, "
@@ -88,6 +97,9 @@ _RUNNING = _options(
     click.option("--seed", default=None, type=int, help="The seed of every choice that a run makes (0)."),
     click.option("--effort", default="", type=click.Choice(["", "quick", "full", "soak"]),
         metavar="quick|full|soak", help="How often things that leak or race are repeated (quick)."),
+    click.option("--instances", default=3, type=click.IntRange(1, 8), show_default=True, metavar="N", help="A target "
+        "that --spawn starts at {port} is started so often at most, to be done sooner. What goes wrong then is tried "
+        "once more with one alone."),
     click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=STORE, show_default=True,
         help="Where runs are kept, histories and all."),
     click.option("--no-store", is_flag=True, help="Keep nothing."),
@@ -103,8 +115,6 @@ _RUNNING = _options(
 @click.option("--no-config", is_flag=True, help="Read no streamspec.toml.")
 @click.option("--object", "object_", default="", metavar="MODULE:FACTORY",
     help="Judge stream objects of this process instead of a server: what makes one (asyncio:Queue).")  # fmt: skip
-@click.option("--claim", "claims", multiple=True, metavar="NAME",
-    help="What the object also does, and no look shows: rendezvous, concurrent-senders.")  # fmt: skip
 @_RUNNING
 def run(url: str | None, **options: Any) -> None:
     """Judge the stream at URL, or the objects that --object makes; without either, what streamspec.toml names, or else
@@ -162,11 +172,39 @@ def judge(path: Path, rules: tuple[str, ...], outputs: tuple[str, ...], strict: 
 @main.command("list")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_(as_json: bool) -> None:  # noqa: FBT001 -- click
-    """List the rules: id, level, sentence, needs."""
+    """List the rules: id, level, sentence, needs; as JSON also how many cases and pairs of rule and case there are."""
     with _errors():
         from streamspec.harness.catalogue import catalogue_json, catalogue_text
 
         click.echo(catalogue_json() if as_json else catalogue_text(), nl=False)
+
+
+@main.command()
+def trace() -> None:
+    """List every rule with its source and the scenarios that promise it; exit 1 where one has none."""
+    with _errors():
+        from streamspec.harness.catalogue import traced
+        from streamspec.harness.discovery import all_rules, all_scenarios
+
+        text, gaps = traced(all_rules(), all_scenarios())
+        click.echo(text, nl=False)
+    for gap in gaps:
+        click.echo(f"streamspec: {gap}", err=True)
+    sys.exit(1 if gaps else 0)
+
+
+@main.command()
+def catalogue() -> None:
+    """Print the page of the rules (docs/rules.md), with the variants that the embedded reference lists."""
+    with _errors():
+        from streamspec.harness.discovery import all_rules, all_scenarios, constants
+        from streamspec.harness.engine.broken_list import broken_list
+        from streamspec.harness.rules_page import page
+
+        http = next(t for t in constants("streamspec.harness.transports", Transport) if "http" in t.schemes)
+        text = page(all_rules(), all_scenarios(), asyncio.run(broken_list(http)))
+        with _pipe():
+            _write(sys.stdout, text)
 
 
 @main.command()

@@ -1,5 +1,5 @@
-"""From the words of a person (options, TOML files) to settings. The edge where usage errors are made: each names
-what is wrong, where, and what would be right. No I/O but reading the files that were named."""
+"""From the words of a person (options, `streamspec.toml`) to settings. The edge where usage errors are made: each names
+what is wrong, where, and what would be right. No I/O."""
 
 from __future__ import annotations
 
@@ -7,32 +7,27 @@ import difflib
 import ipaddress
 import json
 import re
-import tomllib
-from importlib.resources import files
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urljoin, urlsplit
 
 from streamspec.harness.core.asking import COUNT
-from streamspec.harness.core.case import ROLES, TELLABLE, TEXTS, Declared, Role, Tell
+from streamspec.harness.core.case import AUTHS, CLAIMS, ROLES, TELLABLE, TEXTS, Declared, Role, Tell
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.ports import Request
-from streamspec.harness.core.profile import FEATURES, KINDS, Clause, Profile
+from streamspec.harness.core.quoting import quoted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from streamspec.harness.core.rule import Rule
 
-_PROFILES: Final = "streamspec.harness.profiles"
-_PROFILE_BYTES_MAX: Final = 1_048_576
-_PROFILE_KEYS: Final = ("name", "sentence", "items", "map", "keep", "features")
-_ITEMS: Final = ("any", "json")
 _HOST: Final = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]*[0-9A-Za-z])?\.?")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_QUOTES: Final = re.compile(r"(?<=netloc ).*(?= contains)|'.*'", re.DOTALL)
+_LEAST_ONE: Final = frozenset({"item_bytes"})  # whole numbers that something is divided by
 _SEQ: Final = re.compile(r"\$(?:\.[^.\s]+)*")
 
 
@@ -45,20 +40,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def target_url(text: str) -> str:
     """The URL, checked. Raises `UsageError`."""
     if " " in text or printable(text) != text:
-        raise UsageError(f"target {printable(text)!r}: a URL has no blanks or control characters, nor invisible ones")
+        raise UsageError(f"target {quoted(text)}: a URL has no blanks or control characters, nor invisible ones")
+    where = f"target {shown(text)}"
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"target {text}: {error}") from error
+        raise UsageError(f"{where}: {_QUOTES.sub('…', str(error))}") from error
     if parts.scheme not in {"http", "https"}:
-        raise UsageError(f"target {text}: a URL with http:// or https:// is needed")
+        raise UsageError(f"{where}: a URL with http:// or https:// is needed")
     if not parts.hostname or port == 0:
-        raise UsageError(f"target {text}: it names no host and port to connect to")
+        raise UsageError(f"{where}: it names no host and port to connect to")
     if not _is_host(parts.hostname):
-        raise UsageError(f"target {text}: {parts.hostname!r} is no host name and no address")
+        raise UsageError(f"{where}: {quoted(parts.hostname)} is no host name and no address")
     if not (parts.path + parts.query).isascii():
-        raise UsageError(f"target {text}: a path and a query are ASCII; percent-encode the rest (RFC 3986 §2.1)")
+        raise UsageError(f"{where}: a path and a query are ASCII; percent-encode the rest (RFC 3986 §2.1)")
     if parts.username is not None or parts.password is not None:
         raise UsageError("target: credentials do not belong into a URL; use -H 'Authorization: …'")
     return text
@@ -80,17 +76,19 @@ def _is_host(host: str) -> bool:
 def method(word: str) -> str:
     """A request method (RFC 9110 §9.1). Raises `UsageError`."""
     if not _TOKEN.fullmatch(word):
-        raise UsageError(f"-X {word!r}: no request method")
+        raise UsageError(f"-X {quoted(word)}: no request method")
     return word
 
 
 def headers(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """`NAME: VALUE` words as pairs. Raises `UsageError`."""
     found: list[tuple[str, str]] = []
-    for word in words:
+    for n, word in enumerate(words, start=1):
         name, colon, value = word.partition(":")
-        if not colon or not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise UsageError(f"-H {name!r}: a header is written 'Name: value', in what HTTP can carry (RFC 9110 §5)")
+        named = bool(colon and _TOKEN.fullmatch(name))
+        if not named or not _VALUE.fullmatch(value):
+            which = f"'{name}'" if named else f"number {n}"  # what is no name may be a secret
+            raise UsageError(f"-H {which}: a header is written 'Name: value', in what HTTP can carry (RFC 9110 §5)")
         found.append((name, value.strip()))
     return tuple(found)
 
@@ -102,17 +100,19 @@ def roles(words: Sequence[str], look: Request) -> Mapping[str, Role]:
     for word in words:
         key, equals, value = word.partition("=")
         name, dot, attribute = key.partition(".")
+        where = f"--role {quoted(word)}"
         if not equals or not value:
-            raise UsageError(f"--role {word!r}: write NAME=PATH or NAME.ATTRIBUTE=VALUE")
+            raise UsageError(f"{where}: write NAME=PATH or NAME.ATTRIBUTE=VALUE")
         if name not in ROLES:
-            raise UsageError(f"--role {word!r}: no role {name!r} (there are {', '.join(ROLES)}){nearest(name, ROLES)}")
+            hint = nearest(name, ROLES)
+            raise UsageError(f"{where}: no role {quoted(name)} (there are {', '.join(ROLES)}){hint}")
         target = attributes.setdefault(name, {})
         if not dot:
-            _once(name in paths, word)
+            _once(name in paths, where)
             paths[name] = value
         else:
-            _once(attribute in target, word)
-            target[attribute] = _attribute(name, attribute, value, f"--role {word!r}")
+            _once(attribute in target, where)
+            target[attribute] = _attribute(name, attribute, value, where)
     for name in attributes:
         if name not in paths:
             raise UsageError(f"--role {name}.…: where is it? Say --role {name}=/path as well")
@@ -121,9 +121,9 @@ def roles(words: Sequence[str], look: Request) -> Mapping[str, Role]:
     )
 
 
-def _once(again: bool, word: str) -> None:  # noqa: FBT001 -- private
+def _once(again: bool, where: str) -> None:  # noqa: FBT001 -- private
     if again:
-        raise UsageError(f"--role {word!r}: said twice")
+        raise UsageError(f"{where}: said twice")
 
 
 def _origin(url: str) -> tuple[str, str | None, int]:
@@ -135,7 +135,7 @@ def _attribute(role: str, attribute: str, value: str, where: str) -> Declared:
     known = ROLES[role].attributes
     if attribute not in known:
         hint = nearest(attribute, known)
-        raise UsageError(f"{where}: {role} has no attribute {attribute!r} (it has {', '.join(known)}){hint}")
+        raise UsageError(f"{where}: {role} has no attribute {quoted(attribute)} (it has {', '.join(known)}){hint}")
     kind = known[attribute]
     if kind is str:
         return _field_path(value, where)
@@ -145,8 +145,9 @@ def _attribute(role: str, attribute: str, value: str, where: str) -> Declared:
         if value not in kind:
             raise UsageError(f"{where}: one of {', '.join(kind)} is needed{nearest(value, kind)}")
         return value
-    if not (value.isascii() and value.isdigit()) or len(value) > 9:
-        raise UsageError(f"{where}: a whole number from 0 to 999999999 is needed")
+    least = 1 if attribute in _LEAST_ONE else 0
+    if not (value.isascii() and value.isdigit()) or len(value) > 9 or int(value) < least:
+        raise UsageError(f"{where}: a whole number from {least} to 999999999 is needed")
     return int(value)
 
 
@@ -167,6 +168,27 @@ def _texts(value: str, where: str) -> str:
     return value
 
 
+def claims(words: Sequence[str]) -> tuple[str, ...]:
+    """What a server is said to do besides. Raises `UsageError`."""
+    for word in words:
+        if word not in CLAIMS:
+            known = ", ".join(CLAIMS)
+            raise UsageError(
+                f"--claim {quoted(word)}: nothing that a server can claim (there is {known}){nearest(word, CLAIMS)}"
+            )
+    return tuple(dict.fromkeys(words))
+
+
+def auth(word: str, own: tuple[tuple[str, str], ...]) -> str:
+    """The kind of credentials that every request needs, empty for none. Raises `UsageError`, also where the user's own
+    are missing."""
+    if word and word not in AUTHS:
+        raise UsageError(f"--auth {quoted(word)}: one of {', '.join(AUTHS)} is needed{nearest(word, AUTHS)}")
+    if word and not any(name.lower() == "authorization" for name, _ in own):
+        raise UsageError(f"--auth {word}: say the credentials as well, with -H 'Authorization: Bearer …'")
+    return word
+
+
 def tells(words: Sequence[str], look: Request) -> tuple[Tell, ...]:
     """`NAME=URL#FIELD` and `NAME.per=run|stream` words as what the look's server tells. Raises `UsageError`."""
     places: dict[str, tuple[str, str]] = {}
@@ -174,10 +196,10 @@ def tells(words: Sequence[str], look: Request) -> tuple[Tell, ...]:
     for word in words:
         key, equals, value = word.partition("=")
         name, dot, attribute = key.partition(".")
-        where = f"--tell {word!r}"
+        where = f"--tell {quoted(word)}"
         if name not in TELLABLE:
-            known = ", ".join(TELLABLE)
-            raise UsageError(f"{where}: nothing is known by {name!r} (there are {known}){nearest(name, TELLABLE)}")
+            known, hint = ", ".join(TELLABLE), nearest(name, TELLABLE)
+            raise UsageError(f"{where}: nothing is known by {quoted(name)} (there are {known}){hint}")
         if dot:
             if attribute != "per" or value not in {"run", "stream"}:
                 raise UsageError(f"{where}: write {name}.per=run or {name}.per=stream")
@@ -191,15 +213,32 @@ def tells(words: Sequence[str], look: Request) -> tuple[Tell, ...]:
         if name not in places:
             raise UsageError(f"--tell {name}.per=…: where is it told? Say --tell {name}=URL#FIELD as well")
     return tuple(
-        Tell(name, Request(url, "GET", _for_tells(look.headers)), path, per.get(name, "run"))
+        Tell(name, Request(url, "GET", for_figures(look.headers)), path, per.get(name, "run"))
         for name, (url, path) in places.items()
     )
 
 
-def _for_tells(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """The look's headers (they may authorise us), but for what we accept."""
-    kept = (pair for pair in headers if pair[0].lower() not in {"accept", "accept-encoding"})
+def for_figures(own: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The look's own headers (they may authorise us), but for what we accept."""
+    kept = (pair for pair in own if pair[0].lower() not in {"accept", "accept-encoding"})
     return (*kept, ("Accept", "application/json"), ("Accept-Encoding", "identity"))
+
+
+def for_streams(own: tuple[tuple[str, str], ...], accepts: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The look's own headers, and what we can read, unless they say it."""
+    names = {name.lower() for name, _ in own}
+    accept = () if "accept" in names else (("Accept", ", ".join(accepts)),)
+    encoding = () if "accept-encoding" in names else (("Accept-Encoding", "identity"),)
+    return (*accept, *own, *encoding)
+
+
+def script_base(word: str, look: Request) -> str:
+    """The base URL of an adapter on the look's server, without a slash at its end. Raises `UsageError`."""
+    where = f"--script {shown(word)}"
+    url = _same_server(word, look, where)
+    if "?" in url or "#" in url:
+        raise UsageError(f"{where}: a base URL has no query")
+    return url.rstrip("/")
 
 
 def _same_server(path: str, look: Request, where: str) -> str:
@@ -227,83 +266,9 @@ def selected(rules: Sequence[Rule], prefixes: Sequence[str]) -> tuple[Rule, ...]
     for prefix in prefixes:
         if not any(_chosen(rule, prefix) for rule in rules):
             known = {rule.id for rule in rules} | {rule.family for rule in rules}
-            raise UsageError(f"--rule {prefix}: no such rule or family{nearest(prefix.upper(), known)}")
+            raise UsageError(f"--rule {shown(prefix)}: no such rule or family{nearest(prefix.upper(), known)}")
     return tuple(rule for rule in rules if any(_chosen(rule, prefix) for prefix in prefixes))
 
 
 def _chosen(rule: Rule, prefix: str) -> bool:
     return prefix.upper() in {rule.id, rule.family}
-
-
-def profile_names() -> tuple[str, ...]:
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files(_PROFILES).iterdir() if f.name.endswith(".toml")))
-
-
-def profile(name: str) -> Profile:
-    """A built-in profile by name, or a TOML file by path. Raises `UsageError` with file and place."""
-    if name.endswith(".toml"):
-        try:
-            with Path(name).open("rb") as file:
-                data = file.read(_PROFILE_BYTES_MAX + 1)
-        except OSError as error:
-            raise UsageError(f"--profile {name}: {error.strerror}") from error
-        if len(data) > _PROFILE_BYTES_MAX:
-            raise UsageError(f"--profile {name}: larger than {_PROFILE_BYTES_MAX} octets")
-        return profile_from_toml(data, name)
-    if name not in profile_names():
-        known = profile_names()
-        raise UsageError(f"--profile {name}: no such profile (there are {', '.join(known)}){nearest(name, known)}")
-    return profile_from_toml((files(_PROFILES) / f"{name}.toml").read_bytes(), f"{name}.toml")
-
-
-def profile_from_toml(data: bytes, place: str) -> Profile:
-    """Raises `UsageError` naming `place` and what is wrong there."""
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{place}: {error}") from error
-    for key in table:
-        if key not in _PROFILE_KEYS:
-            raise UsageError(f"{place}: unknown key {key!r}{nearest(key, _PROFILE_KEYS)}")
-    items = table.get("items", "any")
-    if items not in _ITEMS:
-        raise UsageError(f"{place}: items = {items!r}; one of {', '.join(_ITEMS)} is needed")
-    rows = table.get("map", [])
-    if not isinstance(rows, list):
-        raise UsageError(f"{place}: map is a list of tables, written [[map]]")
-    clauses = tuple(_clause(row, f"{place}, [[map]] number {n}") for n, row in enumerate(rows, start=1))
-    keep, features = _words(table, "keep", place), _words(table, "features", place)
-    for feature in features:
-        if feature not in FEATURES:
-            known = ", ".join(FEATURES)
-            raise UsageError(f"{place}: no feature {feature!r} (there are {known}){nearest(feature, FEATURES)}")
-    return Profile(_text(table, "name", place), _text(table, "sentence", place), items, clauses, keep, features)
-
-
-def _words(table: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
-    words = table.get(key, [])
-    if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
-        raise UsageError(f'{place}: {key} = ["…"] is a list of words')
-    return tuple(words)
-
-
-def _text(table: Mapping[str, Any], key: str, place: str) -> str:
-    value = table.get(key)
-    if not isinstance(value, str) or not value:
-        raise UsageError(f'{place}: {key} = "…" is missing')
-    return value
-
-
-def _clause(row: Any, place: str) -> Clause:
-    when, kind = (row.get("when"), row.get("is")) if isinstance(row, dict) else (None, None)
-    for key in row if isinstance(row, dict) else ():
-        if key not in {"when", "is"}:
-            raise UsageError(f"{place}: unknown key {key!r}{nearest(key, ('when', 'is'))}")
-    if not isinstance(when, dict) or not when or not all(isinstance(v, str) for v in when.values()):
-        raise UsageError(f'{place}: when = {{ event = "…" }} is needed')
-    for key in when:
-        if key not in {"event", "data"} and not (key.startswith("json.") and key.count(".") == 1):
-            raise UsageError(f"{place}: {key!r} is no condition (event, data, json.FIELD)")
-    if kind not in KINDS:
-        raise UsageError(f"{place}: is = {kind!r}; one of {', '.join(KINDS)} is needed")
-    return Clause(tuple(sorted(when.items())), kind)

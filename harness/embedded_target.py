@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import dataclass
 from typing import Final
 
 BINDINGS: Final = ("sse", "ndjson", "json_array")
@@ -16,6 +17,10 @@ COMMAND: Final = f"{shlex.quote(sys.executable)} -m streamspec.reference_impl --
 TELLS: Final = tuple(
     f"{name}=told#$.{name}" for name in ("offered", "produced", "sending", "open", "ended", "cancelled", "cleanups")
 )
+GRACE_MS: Final = 2_000  # within which it ends its open streams when it is asked to end
+CLAIMS: Final = ("http10",)
+SCRIPT: Final = "script"  # where it plays scripts, below its root or a variant's
+INSTANCES: Final = 2  # for each binding: two cores have enough to do with them
 # The texts of its text role, whose payload over SSE is the text as it stands, else a field of a JSON object.
 TEXTS: Final = (
     "plain",
@@ -35,13 +40,14 @@ _ROLES: Final = (
     *("endless=endless?period_ms=5&first_item_ms=60", "endless.first_item_ms=60", "endless.seq=$.n"),
     *("failing=failing?after=3", "failing.items_before=3", "failing.seq=$.n"),
     *("prompt=prompt?gap_ms=150", "prompt.gap_ms=150", "prompt.seq=$.n"),
-    *("large=large?n={n}&item_bytes=1000", "large.item_bytes=1000", "large.seq=$.n"),
+    *("large=large?n={n}&item_bytes=4000", "large.item_bytes=4000", "large.seq=$.n"),
     *("empty=empty", "text=text", f"text.items={json.dumps(TEXTS)}"),
+    *("unknown=no-such-stream", "invalid=finite?n=many", "unsupported=upload"),
 )
 _BEATS: Final = ("idle=idle?heartbeat_ms=200", "idle.heartbeat_ms=200")
 _RESUMES: Final = (
     *("resumable=resumable?n=20&period_ms=5", "resumable.seq=$.n"),
-    *("resumable.guarantee=exactly-once", "resumable.signals_unknown=yes"),
+    *("resumable.guarantee=exactly-once", "resumable.signals_unknown=yes", "resumable.final=204"),
 )
 
 
@@ -60,3 +66,31 @@ def roles(binding: str) -> tuple[str, ...]:
             return (*_ROLES, "text.field=$.text", *_BEATS)
         case _:
             return (*_ROLES, "text.field=$.text", "idle=idle")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the reference that alone can show certain rules: below which path, in which dialect, with which roles,
+    or as an adapter (`plays`); and whether it wants credentials."""
+
+    name: str
+    path: str
+    rules: frozenset[str]
+    binding: str = "ndjson"
+    profile: str = PROFILE
+    roles: tuple[str, ...] = ()
+    plays: bool = False
+    guarded: bool = False
+
+
+PARTS: Final = (
+    Part("guarded", "protected/script", frozenset({"AU-01", "AU-03"}), binding="sse", plays=True, guarded=True),
+    Part("lossy", "lossy/script", frozenset({"BP-17"}), plays=True),
+    Part(
+        "guide",
+        "guide/",
+        frozenset({"ND-09", "OI-09", "OI-10", "OI-11"}),
+        profile="guide",
+        roles=("finite=finite?n=100&errors=10", "finite.items=100", "finite.seq=$.n"),
+    ),
+)

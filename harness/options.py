@@ -10,14 +10,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from streamspec.harness import assembly, config, target_file
 from streamspec.harness.core.case import ROLES
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.ports import Request, Transport
+from streamspec.harness.core.quoting import quoted, shown
 from streamspec.harness.core.redaction import BODY, REDACTED
-from streamspec.harness.core.script import LOOK
+from streamspec.harness.core.script import LOOK, SCRIPT
 from streamspec.harness.engine.runner import CYCLES
 from streamspec.harness.engine.spawn import PORT_WORD as PORT
 from streamspec.harness.engine.spawn import free_port
@@ -31,36 +32,44 @@ if TYPE_CHECKING:
 
 _OF_SERVERS: Final = (
     *("roles", "tells", "profile", "binding", "method", "headers", "data", "insecure", "cacert", "spawn", "pid"),
-    "config",
+    *("grace_ms", "script", "auth", "config"),
 )  # and of no object
-_OF_A_TARGET: Final = ("roles", "tells", "profile", "binding", "method", "headers", "data", "pid")
+_OF_A_TARGET: Final = (
+    *("roles", "tells", "profile", "method", "headers", "data", "pid"),
+    *("grace_ms", "claims", "auth"),
+)
+GRACE_MS_MAX: Final = 600_000
 
 
 def run_settings(url: str, options: Mapping[str, Any]) -> Settings:
     """What `run` is asked for. Raises `UsageError`."""
     if options["object_"]:
         return _object_settings(url, options)
-    if options["claims"]:
-        raise UsageError("--claim says something of an object, and no --object was given")
     file = _file(url, options)
-    url = url or file.url
     spawn = options["spawn"] or file.spawn
-    if not url and spawn:
-        url = f"http://127.0.0.1:{PORT}/"
+    url, script = _where(url or file.url, spawn, options["script"] or file.script)
     if not url:
         given = [name for name in _OF_A_TARGET if options[name] or (file.place and getattr(file, name, ""))]
         if given:
-            raise UsageError(f"--{given[0].removesuffix('s')} says something of a target, and no URL was given")
-        return _common(
-            options,
-            file,
-            look=Request(""),
-            roles=assembly.EMBEDDED_ROLES,
-            binding=assembly.EMBEDDED_BINDING,
-            profile=assembly.EMBEDDED_PROFILE,
-            tells=assembly.EMBEDDED_TELLS,
-        )
-    return _server_settings(url, spawn, options, file)
+            raise UsageError(f"{_option(given[0])} says something of a target, and no URL was given")
+        return _common(options, file, look=Request(""), binding=options["binding"] or file.binding)
+    return _server_settings(url, spawn, script, options, file)
+
+
+def _where(url: str, spawn: str, script: str) -> tuple[str, str]:
+    """What is looked at, and the base URL of the adapter; both are the latter where it alone is said."""
+    there = url
+    if not url and spawn and "://" not in script:
+        there = f"http://127.0.0.1:{PORT}/"
+    if not script:
+        return there, ""
+    base = urljoin(there, script).rstrip("/")
+    return url or base, base
+
+
+def _option(name: str) -> str:
+    """How a person writes it."""
+    return "--grace-ms" if name == "grace_ms" else f"--{name.removesuffix('s')}"
 
 
 def replay_settings(history: History, url: str, options: Mapping[str, Any]) -> Settings:
@@ -72,6 +81,9 @@ def replay_settings(history: History, url: str, options: Mapping[str, Any]) -> S
     look = header.requests.get(LOOK)
     if look is None:
         raise UsageError("this history does not say what was asked")
+    script = _stored_script(history, url, options["script"])
+    if script and look.url.startswith(f"{header.declared[SCRIPT]}/"):
+        look, url = replace(look, url=script), script
     file = TargetFile(
         url=look.url,
         binding=header.binding,
@@ -79,6 +91,7 @@ def replay_settings(history: History, url: str, options: Mapping[str, Any]) -> S
         method=look.method,
         headers=tuple(f"{name}: {value}" for name, value in look.headers if value != REDACTED),
         roles=tuple(_stored_roles(history)),
+        auth=str(header.declared.get("auth", "")) if look.url != script else "",
         seed=header.seed,
     )
     missing = [name for name, value in look.headers if value == REDACTED]
@@ -89,18 +102,28 @@ def replay_settings(history: History, url: str, options: Mapping[str, Any]) -> S
         raise UsageError("the body was not stored: say it again with -d")
     if not url and REDACTED in look.url:
         raise UsageError("the URL has a secret that was not stored: say it again, in full")
-    settings = _server_settings(url or look.url, options["spawn"], options, file)
+    settings = _server_settings(url or look.url, options["spawn"], script, options, file)
     return replace(settings, replay=history)
+
+
+def _stored_script(history: History, url: str, word: str) -> str:
+    """The base URL of the adapter of a stored history, on the server that is meant today; empty when it had none."""
+    base = history.header.declared.get(SCRIPT)
+    if not isinstance(base, str):
+        return ""
+    return urljoin(url or base, word or (urlsplit(base).path if url else base)).rstrip("/")
 
 
 def _stored_roles(history: History) -> list[str]:
     """The roles of a stored history as words; attributes are what was declared."""
     words: list[str] = []
+    derived = f"{history.header.declared.get(SCRIPT, '')}/"  # from what the adapter can do, as it will be again
     for name, request in history.header.requests.items():
-        if name == LOOK:
+        if name in {LOOK, SCRIPT} or (len(derived) > 1 and request.url.startswith(derived)):
             continue
         if REDACTED in request.url:
-            raise UsageError(f"the URL of the role {name} has a secret that was not stored: it cannot be replayed")
+            why = "has a secret that was not stored: it cannot be replayed"
+            raise UsageError(f"the URL of the role {quoted(name)} {why}")
         # Without its origin: the target may be met at another one today.
         parts = urlsplit(request.url)
         words.append(f"{name}={parts.path or '/'}{f'?{parts.query}' if parts.query else ''}")
@@ -110,17 +133,22 @@ def _stored_roles(history: History) -> list[str]:
     return words
 
 
-def _server_settings(url: str, spawn: str, options: Mapping[str, Any], file: TargetFile) -> Settings:
+def _server_settings(url: str, spawn: str, script: str, options: Mapping[str, Any], file: TargetFile) -> Settings:
     directory = Path(file.place).parent if file.place else Path()
     if PORT in url or PORT in spawn:
         if not spawn:
-            raise UsageError(f"target {url}: {PORT} is the port of a target that --spawn starts")
+            raise UsageError(f"target {shown(url)}: {PORT} is the port of a target that --spawn starts")
         if PORT not in url:
             raise UsageError(f"--spawn has {PORT}: the URL needs it too, like http://127.0.0.1:{PORT}/events")
         port = str(free_port())
-        url, spawn = url.replace(PORT, port), spawn.replace(PORT, port)
+        url, script = (word.replace(PORT, port) for word in (url, script))
     if spawn and options["pid"]:
         raise UsageError("--spawn starts the target and --pid finds one: only one of them can be meant")
+    grace_ms = options["grace_ms"] or file.grace_ms
+    if grace_ms and not spawn:
+        raise UsageError("--grace-ms says how a target ends that --spawn starts: nobody else's is asked to end")
+    if not 0 <= grace_ms <= GRACE_MS_MAX:
+        raise UsageError(f"--grace-ms {grace_ms}: a whole number up to {GRACE_MS_MAX} is needed")
     body = _body(options["data"] or file.data, directory)
     headers = target_file.merged(file.headers, tuple(options["headers"]), mark=":")
     look = Request(
@@ -129,7 +157,12 @@ def _server_settings(url: str, spawn: str, options: Mapping[str, Any], file: Tar
         config.headers(headers),
         body,
     )
-    profile = options["profile"] or file.profile or "plain"
+    if script:
+        if url == script and (look.method != "GET" or body):
+            raise UsageError("-X and -d say how a stream is asked for, and with --script alone the adapter says it")
+        base = config.script_base(script, look)
+        look, script = replace(look, url=base) if url == script else look, base
+    profile = options["profile"] or file.profile or ("" if script else "plain")
     if not options["profile"] and profile.endswith(".toml"):
         profile = str(directory / profile)
     return _common(
@@ -143,6 +176,10 @@ def _server_settings(url: str, spawn: str, options: Mapping[str, Any], file: Tar
         transport=_tls(url, insecure=options["insecure"], cacert=options["cacert"]),
         spawn=spawn,
         directory=directory,
+        grace_ms=grace_ms,
+        claims=(*file.claims, *options["claims"]),
+        auth=options["auth"] or file.auth,
+        script=script,
         pid=options["pid"],
     )
 
@@ -158,6 +195,7 @@ def _common(options: Mapping[str, Any], file: TargetFile, **more: Any) -> Settin
         strict=options["strict"] or file.strict,
         store=None if options["no_store"] else options["store"],
         effort=effort,
+        instances=options["instances"],
         **more,
     )
 
@@ -167,7 +205,8 @@ def _file(url: str, options: Mapping[str, Any]) -> TargetFile:
     if options["config"]:
         return target_file.read(Path(options["config"]))
     here = Path(target_file.NAME)
-    if url or options["spawn"] or options["no_config"] or not here.is_file():
+    named = url or options["spawn"] or "://" in options["script"]
+    if named or options["no_config"] or not here.is_file():
         return TargetFile()
     return target_file.read(here)
 
@@ -175,7 +214,7 @@ def _file(url: str, options: Mapping[str, Any]) -> TargetFile:
 def _object_settings(url: str, options: Mapping[str, Any]) -> Settings:
     given = [name for name in _OF_SERVERS if options[name]]
     if url or given:
-        what = f"--{given[0].removesuffix('s')}" if given else url
+        what = _option(given[0]) if given else shown(url)
         raise UsageError(f"{what}: either a server is judged or an object, and --object was given")
     if "" not in sys.path:
         sys.path.insert(0, "")  # modules of the directory one stands in, as with `python -m`
@@ -188,7 +227,7 @@ def _body(text: str, directory: Path) -> bytes:
     try:
         return (directory / text[1:]).read_bytes()
     except OSError as error:
-        raise UsageError(f"-d {text}: {error.strerror}") from error
+        raise UsageError(f"-d {shown(text)}: {error.strerror}") from error
 
 
 def _tls(url: str, *, insecure: bool, cacert: str) -> Transport | None:
@@ -202,7 +241,7 @@ def _tls(url: str, *, insecure: bool, cacert: str) -> Transport | None:
     try:
         context = ssl.create_default_context(cafile=cacert or None)
     except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"--cacert {cacert}: {error}") from error
+        raise UsageError(f"--cacert {shown(cacert)}: {error}") from error
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

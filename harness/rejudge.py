@@ -9,13 +9,14 @@ from streamspec.harness import config
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.judge import Outcome, Verdict, judge
 from streamspec.harness.core.run import About, Result, Run
+from streamspec.harness.core.script import LOOK, SCRIPT
 from streamspec.harness.discovery import all_rules
 from streamspec.harness.engine import store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streamspec.harness.core.history import History
+    from streamspec.harness.core.history import Header, History
     from streamspec.harness.core.rule import Rule
 
 
@@ -28,13 +29,12 @@ def rejudge(path: Path, prefixes: tuple[str, ...], *, strict: bool) -> Run:
         raise UsageError(f"{path}: no stored run and no history")
     history = store.load_history(path)
     header = history.header
-    look = header.requests.get("look")
     about = About(
-        target=look.url if look else "",
+        target=_target(header),
         binding=header.binding,
         binding_reason="as stored",
         profile=header.profile,
-        roles=tuple((role, request.url) for role, request in header.requests.items() if role != "look"),
+        roles=_roles(header),
         seed=header.seed,
         tool=header.tool,
         started=header.started,
@@ -42,6 +42,27 @@ def rejudge(path: Path, prefixes: tuple[str, ...], *, strict: bool) -> Run:
     )
     result = _result(history, header.promises, rules, str(path))
     return Run(about, config.selected(rules, prefixes), (result,), (), 0.0)
+
+
+def _adapter(header: Header) -> str:
+    """The base URL of a scripted target's adapter, with a slash at its end; empty without one."""
+    base = header.declared.get(SCRIPT)
+    return f"{base}/" if isinstance(base, str) and base else ""
+
+
+def _target(header: Header) -> str:
+    look, base = header.requests.get(LOOK), _adapter(header)
+    url = look.url if look else ""
+    return base[:-1] if base and url.startswith(base) else url
+
+
+def _roles(header: Header) -> tuple[tuple[str, str], ...]:
+    """Those that were declared; what an adapter plays is told by its base URL alone."""
+    base = _adapter(header)
+    found = [(role, request.url) for role, request in header.requests.items() if role not in {LOOK, SCRIPT}]
+    if not base:
+        return tuple(found)
+    return (*((role, url) for role, url in found if not url.startswith(base)), (SCRIPT, base[:-1]))
 
 
 def _run(place: Path, prefixes: tuple[str, ...], rules: tuple[Rule, ...], *, strict: bool) -> Run:

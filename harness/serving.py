@@ -6,43 +6,55 @@ Never here: the words of a person (`config` reads them), printing, a verdict.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from dataclasses import dataclass, replace
+import secrets
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import streamspec
-from streamspec.harness import config
+from streamspec.harness import config, profile_file, scripting
+from streamspec.harness.core.asking import run_ids
 from streamspec.harness.core.case import Capabilities, Case, Control, Scenario
-from streamspec.harness.core.errors import NoVerdict, UsageError
+from streamspec.harness.core.errors import InternalError, NoVerdict, UsageError
 from streamspec.harness.core.limits import LIMITS, budgets
+from streamspec.harness.core.moving import moved
 from streamspec.harness.core.plan import Plan, plan
 from streamspec.harness.core.ports import Transport
 from streamspec.harness.core.redaction import redacted_url
 from streamspec.harness.core.run import About, Result, Run
-from streamspec.harness.core.script import AGAIN, BEFORE, Script
+from streamspec.harness.core.script import AGAIN, BEFORE, SCRIPT, Script
 from streamspec.harness.discovery import all_drivers, all_rules, all_scenarios, constants
 from streamspec.harness.engine import store
 from streamspec.harness.engine.clock import calibrate, now_ns
+from streamspec.harness.engine.company import run_in_company
 from streamspec.harness.engine.probe import probe
 from streamspec.harness.engine.process import attached
 from streamspec.harness.engine.runner import CYCLES, Bench, execute, result_of
 from streamspec.harness.engine.sockets import listens
-from streamspec.harness.engine.spawn import Spawned, spawned
-from streamspec.harness.engine.telling import accountant
+from streamspec.harness.engine.spawn import PORT_WORD, Spawned, free_port, spawned
+from streamspec.harness.engine.telling import accountant, carried_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from pathlib import Path
 
     from streamspec.harness.assembly import Settings
     from streamspec.harness.core.history import History
     from streamspec.harness.core.ports import Driver, Request
     from streamspec.harness.core.rule import Rule
+    from streamspec.harness.engine.company import Another
     from streamspec.harness.engine.process import ProcessTree
+    from streamspec.harness.engine.runner import Progress
 
 BEATS_WATCHED: Final = 3  # declared heartbeats that an idle stream is watched for
 TOOL: Final = f"streamspec {streamspec.__version__}"
+
+
+Keep = Callable[[], "Path | None"]
 
 
 @dataclass(slots=True)
@@ -54,18 +66,41 @@ class _Judged:
     plan: Plan
     results: list[Result]
     problem: str = ""
+    ended: list[Spawned] = field(default_factory=list)  # each target that we started
 
 
-async def run_server(settings: Settings, chosen: tuple[Rule, ...], progress: Callable[[str, int, int], None]) -> Run:
-    """Raises `UsageError`; a target that cannot be judged is a `Run` with a `problem`."""
-    began_ns = now_ns()
+async def run_server(settings: Settings, chosen: tuple[Rule, ...], progress: Progress) -> Run:
+    """Judge a server, and keep the run. Raises `UsageError`; a target that cannot be judged is a `Run` with a
+    `problem`."""
     started = datetime.now(UTC)
+    keep = keeper(settings.store, started)
+    run = await judge_server(settings, chosen, progress, started, keep)
+    if place := keep():
+        store.save_run(place, run)
+    return run
+
+
+def keeper(root: Path | None, started: datetime) -> Keep:
+    """Makes the directory of a run that began then, when it is first asked for it; None when nothing is kept. Raises
+    `UsageError`."""
+    return cache(lambda: store.new_directory(root, started.strftime("%Y%m%dT%H%M%SZ")) if root else None)
+
+
+async def judge_server(
+    settings: Settings,
+    chosen: tuple[Rule, ...],
+    progress: Progress,
+    started: datetime,
+    keep: Keep,
+    mark: str = "",
+) -> Run:
+    """The same, whose histories are kept where `keep` says; `mark` ends the ids of its cases."""
+    began_ns = now_ns()
     drivers = all_drivers()
     if settings.binding and settings.binding not in {driver.name for driver in drivers}:
         names = ", ".join(driver.name for driver in drivers)
         raise UsageError(f"--binding {settings.binding}: no such binding (there are {names})")
     target = _declared(settings, drivers)
-    place = store.new_directory(settings.store, started.strftime("%Y%m%dT%H%M%SZ")) if settings.store else None
     factor = await calibrate()
     bench = Bench(
         target,
@@ -76,64 +111,99 @@ async def run_server(settings: Settings, chosen: tuple[Rule, ...], progress: Cal
         all_rules(),
         TOOL,
         started.isoformat(timespec="seconds"),
-        place,
+        keep(),
         CYCLES[settings.effort],
+        mark,
+        new_runs=run_ids(secrets.token_hex(4)),
     )
     judged = _Judged(_about(settings, target, bench, factor), chosen, Plan((), (), ()), [])
-    spawn: Spawned | None = None
     try:
         if settings.spawn:
             progress("starting the target", 0, 0)
             port = urlsplit(settings.look.url).port or 80
             async with spawned(settings.spawn, port, LIMITS, bench.budgets, settings.directory) as spawn:
-                await _judge(settings, _known(bench, spawn), drivers, judged, progress)
+                judged.ended.append(spawn)
+                await _judge(settings, bench, spawn, drivers, judged, progress)
         else:
-            running = _running(settings)
-            await _judge(settings, _known(bench, running), drivers, judged, progress)
+            await _judge(settings, bench, _running(settings), drivers, judged, progress)
     except NoVerdict as none:
         judged.problem = str(none)
-    except asyncio.CancelledError:
-        with contextlib.suppress(AttributeError):
-            asyncio.current_task().uncancel()  # type: ignore[union-attr]  # this coroutine runs in a task
-    about = replace(judged.about, notes=_notes(spawn))
+    except asyncio.CancelledError as cancelled:
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            raise InternalError("a task of ours was cancelled, and nobody asked for it") from cancelled
+        task.uncancel()
+    about = replace(judged.about, notes=_notes(judged.ended))
     duration_s = (now_ns() - began_ns) / 1e9
-    run = Run(about, judged.rules, tuple(judged.results), judged.plan.skips, duration_s, "", judged.problem)
-    if place:
-        store.save_run(place, run)
-    return run
+    return Run(about, judged.rules, tuple(judged.results), judged.plan.skips, duration_s, "", judged.problem)
 
 
 async def _judge(
     settings: Settings,
     bench: Bench,
+    process: ProcessTree | None,
     drivers: tuple[Driver, ...],
     judged: _Judged,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> None:
     """Probe, plan, drive and judge. Raises `NoVerdict`."""
     progress(f"probing {judged.about.target}", 0, 0)
+    features = await scripting.asked_for_features(settings, bench) if settings.script else None
+    if features:
+        bench = replace(bench, target=scripting.before_the_probe(settings, bench.target, features, drivers))
     probed = await probe(bench, drivers)
     target = probed.target
+    if features:
+        target = scripting.after_the_probe(settings, target, features, drivers)
     bench = replace(bench, target=target, choose=lambda _: probed.driver, budgets=_fitted(bench.budgets, target))
+    bench = _known(bench, process)
     judged.about = replace(
-        judged.about, binding=target.binding, binding_reason=target.binding_reason, serial=target.serial
+        judged.about,
+        binding=target.binding,
+        binding_reason=target.binding_reason,
+        profile=target.profile.name,
+        serial=target.serial,
     )
     if not settings.rules:  # of a rule about another binding nobody can say what to add
         judged.rules = tuple(rule for rule in judged.rules if not rule.on or target.binding in rule.on)
     whole = plan(all_scenarios(), bench.rules, target, settings.seed)
     if settings.replay:
         whole = replace(whole, cases=(_case_of(settings.replay),))
+    whole = replace(whole, cases=tuple(replace(case, id=case.id + bench.mark) for case in whole.cases))
     bench = replace(bench, rules=whole.rules)  # what the plan skips is judged nowhere
     judged.plan = only(whole, judged.rules)
     judged.results.append(result_of(probed.history, (), bench.rules, bench.place))
-    await execute(judged.plan, bench, judged.results, progress, lost="" if probed.back else "the probe")
+    lost, done = "" if probed.back else "the probe", frozenset[str]()
+    if bench.renew and not lost:  # a target that did not survive its neighbours must not spoil the rest
+        others = _others(settings, bench, judged.ended)
+        done, lost = await run_in_company(judged.plan, bench, others, judged.results, progress)
+    await execute(judged.plan, bench, judged.results, progress, lost, done)
+
+
+def _others(settings: Settings, bench: Bench, ended: list[Spawned]) -> tuple[Another, ...]:
+    """More targets of this kind, where the command says where they shall listen; `ended` is told of each."""
+    if PORT_WORD not in settings.spawn:
+        return ()
+
+    @asynccontextmanager
+    async def another() -> AsyncIterator[Bench]:
+        port = free_port()
+        target = moved(bench.target, port)
+        if target is None:
+            raise NoVerdict("a part of the target is somewhere else")
+        async with spawned(settings.spawn, port, LIMITS, bench.budgets, settings.directory) as spawn:
+            ended.append(spawn)
+            yield _known(replace(bench, target=target), spawn)
+
+    return (another,) * (settings.instances - 1)
 
 
 def _case_of(stored: History) -> Case:
     """The case of a stored history, with the looks left out that the runner puts around every case."""
     header = stored.header
     own = tuple(s for s in header.script.sessions if not s.id.startswith((BEFORE, AGAIN)))
-    scenario = Scenario(header.scenario, "as stored", Script(own), header.promises, by_hand=header.by_hand)
+    needs = ("process",) if header.declared.get("process") else ()  # what it was about is not known
+    scenario = Scenario(header.scenario, "as stored", Script(own), header.promises, needs, by_hand=header.by_hand)
     return Case(header.case, scenario, header.binding, header.promises, header.seed)
 
 
@@ -151,29 +221,35 @@ def _running(settings: Settings) -> ProcessTree | None:
 
 def _known(bench: Bench, process: ProcessTree | None) -> Bench:
     """The bench with what the target's process and its own words can tell."""
-    account = accountant(process, bench.target.tells, bench.transport, bench.limits, bench.budgets)
-    return replace(bench, account=account, renew=process.respawn if isinstance(process, Spawned) else None)
+    told = (bench.target.tells, bench.transport, bench.limits, bench.budgets)
+    bench = replace(bench, account=accountant(process, *told), told=accountant(None, *told))
+    if isinstance(process, Spawned):
+        bench = replace(bench, renew=process.respawn, stop=process.ask_to_end)
+    scripted = bench.target.scripted
+    if scripted is None:
+        return bench
+
+    async def open_gate(run: str, name: str) -> str:
+        return await carried_out(scripted.gate(run, name), bench.transport, bench.limits, bench.budgets)
+
+    return replace(bench, open_gate=open_gate)
 
 
-def _notes(spawn: Spawned | None) -> tuple[str, ...]:
-    """What a person should know of a target that we started."""
-    survivors = spawn.survivors if spawn else ()
+def _notes(ended: Sequence[Spawned]) -> tuple[str, ...]:
+    """What a person should know of targets that we started."""
+    survivors = dict.fromkeys(name for spawn in ended for name in spawn.survivors)
     return tuple(f"{name} did not end when the target was asked to, and was killed" for name in survivors)
 
 
 def _declared(settings: Settings, drivers: tuple[Driver, ...]) -> Capabilities:
     """The target as declared, before anything was seen of it. We say what we can read, unless the user says. Raises
     `UsageError`."""
-    profile = config.profile(settings.profile)
+    profile = profile_file.profile(settings.profile or "plain")
     roles = config.roles(settings.roles, settings.look)
-    names = {name.lower() for name, _ in settings.look.headers}
-    wanted = [d for d in drivers if settings.binding in {"", d.name}]
-    accept = () if "accept" in names else (("Accept", ", ".join(d.accept for d in wanted)),)
-    base = (*accept, *settings.look.headers)
-    encoding = () if "accept-encoding" in names else (("Accept-Encoding", "identity"),)
+    accepts = [driver.accept for driver in drivers if settings.binding in {"", driver.name}]
 
     def with_headers(request: Request) -> Request:
-        return replace(request, headers=(*base, *encoding))
+        return replace(request, headers=config.for_streams(settings.look.headers, accepts))
 
     return Capabilities(
         binding=settings.binding,
@@ -185,6 +261,9 @@ def _declared(settings: Settings, drivers: tuple[Driver, ...]) -> Capabilities:
         control=Control(200, "", items=False, head_ms=0.0),
         tells=config.tells(settings.tells, settings.look),
         process="spawn" if settings.spawn else "pid" if settings.pid else "",
+        grace_ms=settings.grace_ms,
+        claims=config.claims(settings.claims),
+        auth=config.auth(settings.auth, settings.look.headers),
     )
 
 
@@ -195,6 +274,7 @@ def _fitted(base: Mapping[str, float], target: Capabilities) -> dict[str, float]
     return {
         **base,
         "silent_ms": base["silent_ms"] + BEATS_WATCHED * beats,
+        "grace_ms": base["grace_ms"] + target.grace_ms,
         "recover_ms": target.control.patience_ms(base["recover_ms"]),
         "prompt_ms": base["prompt_ms"] + 2 * gap,
         "item_ms": base["item_ms"] + 2 * _attribute(target, "endless", "first_item_ms"),
@@ -221,12 +301,13 @@ def only(made: Plan, chosen: tuple[Rule, ...]) -> Plan:
 
 
 def _about(settings: Settings, target: Capabilities, bench: Bench, factor: float) -> About:
+    roles = tuple((name, redacted_url(role.request.url)) for name, role in target.roles.items())
     return About(
         target=redacted_url(settings.look.url),
         binding=target.binding,
         binding_reason=target.binding_reason,
         profile=target.profile.name,
-        roles=tuple((name, redacted_url(role.request.url)) for name, role in target.roles.items()),
+        roles=(*roles, (SCRIPT, redacted_url(settings.script))) if settings.script else roles,
         seed=settings.seed,
         tool=bench.tool,
         started=bench.started,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.harness.config import nearest
 from streamspec.harness.core.errors import UsageError
+from streamspec.harness.core.quoting import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,13 +37,20 @@ class TargetFile:
     headers: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     tells: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    grace_ms: int = 0
+    script: str = ""
+    auth: str = ""
     rules: tuple[str, ...] = ()
     effort: str = ""
     strict: bool = False
     seed: int = 0
 
 
-_TARGET: Final = ("url", "spawn", "binding", "profile", "method", "data", "headers", "roles", "tells")
+_TARGET: Final = (
+    *("url", "spawn", "binding", "profile", "method", "data", "headers", "roles", "tells"),
+    *("claims", "grace_ms", "script", "auth"),
+)
 _RUN: Final = ("rules", "effort", "strict", "seed")
 
 
@@ -74,6 +82,10 @@ def from_table(table: Mapping[str, Any], place: str) -> TargetFile:
         headers=tuple(_headers(target, place)),
         roles=tuple(_roles(target, place)),
         tells=tuple(_tells(target, place)),
+        claims=tuple(_list(target, "claims", place, "target.")),
+        grace_ms=_scalar(target, "grace_ms", int, place, "target.") or 0,
+        script=_script(target, place),
+        auth=_text(target, "auth", place, "target."),
         rules=tuple(_list(run, "rules", place)),
         effort=_text(run, "effort", place, "run."),
         strict=_scalar(run, "strict", bool, place) or False,
@@ -95,7 +107,8 @@ def _key(word: str, mark: str) -> str:
 def _known(table: Mapping[str, Any], names: tuple[str, ...], place: str, inside: str) -> None:
     for key in table:
         if key not in names:
-            raise UsageError(f"{place}: unknown key {inside}{key} (there are {', '.join(names)}){nearest(key, names)}")
+            known = ", ".join(names)
+            raise UsageError(f"{place}: unknown key {inside}{shown(key)} (there are {known}){nearest(key, names)}")
 
 
 def _table(table: Mapping[str, Any], key: str, place: str, inside: str) -> Mapping[str, Any]:
@@ -112,25 +125,32 @@ def _text(table: Mapping[str, Any], key: str, place: str, inside: str) -> str:
     return value
 
 
-def _scalar(table: Mapping[str, Any], key: str, kind: type[Any], place: str) -> Any:
+def _scalar(table: Mapping[str, Any], key: str, kind: type[Any], place: str, inside: str = "run.") -> Any:
     value = table.get(key)
     if value is not None and type(value) is not kind:
-        raise UsageError(f"{place}: run.{key} is {'true or false' if kind is bool else 'a whole number'}")
+        raise UsageError(f"{place}: {inside}{key} is {'true or false' if kind is bool else 'a whole number'}")
     return value
 
 
-def _list(table: Mapping[str, Any], key: str, place: str) -> list[str]:
+def _list(table: Mapping[str, Any], key: str, place: str, inside: str = "run.") -> list[str]:
     found = table.get(key, [])
     if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
-        raise UsageError(f'{place}: run.{key} = ["…"] is a list of texts')
+        raise UsageError(f'{place}: {inside}{key} = ["…"] is a list of texts')
     return found
 
 
 def _headers(target: Mapping[str, Any], place: str) -> Iterator[str]:
     for name, value in _table(target, "headers", place, "target.").items():
         if not isinstance(value, str):
-            raise UsageError(f'{place}: target.headers.{name} = "…" is a text')
+            raise UsageError(f'{place}: target.headers.{shown(name)} = "…" is a text')
         yield f"{name}: {value}"
+
+
+def _script(target: Mapping[str, Any], place: str) -> str:
+    """`[target.script] url = "/streamspec"`."""
+    table = _table(target, "script", place, "target.")
+    _known(table, ("url",), place, "target.script.")
+    return _text(table, "url", place, "target.script.")
 
 
 def _roles(target: Mapping[str, Any], place: str) -> Iterator[str]:
@@ -154,10 +174,10 @@ def _entries(
         said = {where: value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
         path = said.pop(where, None)
         if not isinstance(path, str) or not path:
-            raise UsageError(f'{place}: target.{key}.{name} needs {where} = "/…"')
+            raise UsageError(f'{place}: target.{key}.{shown(name)} needs {where} = "/…"')
         yield word(name, path, said)
         for attribute, entry in said.items():
-            yield f"{name}.{attribute}={_spelt(entry, f'{place}: target.{key}.{name}.{attribute}')}"
+            yield f"{name}.{attribute}={_spelt(entry, f'{place}: target.{key}.{shown(name)}.{shown(attribute)}')}"
 
 
 def _spelt(value: Any, where: str) -> str:

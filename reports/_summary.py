@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from streamspec.harness.core import profile
-from streamspec.harness.core.case import TELLABLE
+from streamspec.harness.core import contract, profile
+from streamspec.harness.core.case import CLAIMS, TELLABLE
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.objects import BINDING, FEATURES
@@ -32,9 +32,18 @@ HINTS: Final = {
     "object:threads": "an object whose operations block their thread",
     "process": "--spawn COMMAND or --pid N (the target's process)",
     "process:spawn": "--spawn COMMAND (the target, started anew)",
+    "process:grace": "--grace-ms N (how long its open streams may take when it is asked to end)",
+    "script": "--script URL (an adapter that plays scripts: docs/contract.md)",
+    **dict.fromkeys(("auth", "auth:look"), "--auth bearer and -H 'Authorization: …'"),
+    **{need: f"an adapter that offers {need.partition(':')[2]} (docs/contract.md)" for need in contract.FEATURES},
+    **{f"feature:{name}": f"--claim {name} (a server that also serves {means})" for name, means in CLAIMS.items()},
     **{f"feature:{name}": f"an object with {offered}" for name, offered in FEATURES.items()},
     **{f"feature:{name}": f"--profile NAME (a dialect in which {says})" for name, says in profile.FEATURES.items()},
     **{f"told:{name}": f"--tell {name}=URL#FIELD ({means})" for name, means in TELLABLE.items()},
+    **{
+        f"told:{name}": f"an adapter whose witness tells {name}: {TELLABLE[name]} (docs/contract.md)"
+        for name in contract.WITNESS_ONLY
+    },
 }
 
 

@@ -13,6 +13,7 @@ from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from streamspec.harness.core.asking import has_run
 from streamspec.harness.core.event import Did, Opened, Record, Told
 
 if TYPE_CHECKING:
@@ -22,10 +23,18 @@ if TYPE_CHECKING:
 
 # What a target holds, and must give back.
 HOLDINGS: Final = ("fds", "sockets", "close_wait", "threads", "processes", "open")
+PROBLEM: Final = "problem"  # beside the figures of an account: in words, why some are missing
+GATE: Final = "gate"  # beside a problem: the gate that was not opened
 SLACK: Final = 2  # connections that are about to close, a thread more in a pool: so much is nobody's
 # From one account to the next: being asked alone moves pages and costs some processor time.
 GRAINS: Final[Mapping[str, int]] = MappingProxyType({"rss_bytes": 1_048_576, "cpu_ms": 30})
-TOTALS: Final = frozenset({"offered", "produced", "ended", "cancelled", "cleanups"})  # figures that never fall
+# Figures that never fall.
+TOTALS: Final = frozenset(
+    {
+        *("offered", "produced", "ended", "cancelled", "cleanups"),
+        *("called", "sent", "blocked_ms", "cancel_seen", "sends_after_cancel", "terminals", "refused"),
+    }
+)
 
 
 def is_back(now: Mapping[str, int | str], then: Mapping[str, int | str]) -> bool:
@@ -62,8 +71,18 @@ def figures(h: History, session: str, name: str) -> tuple[Figure, ...]:
     return tuple(found)
 
 
-def per_run(h: History, name: str) -> bool:
-    """Whether the target tells this figure of everything it does, and not of the stream that was opened last."""
+def opened_gate(h: History, session: str, gate: str) -> Record | None:
+    """Where this session opened a gate; None where it did not, or where the target did not say that it is open."""
+    did = next((r for r in h.of(Did, session) if isinstance(r.event, Did) and r.event.act == f"open:{gate}"), None)
+    told = (r.event for r in h.of(Told, session) if isinstance(r.event, Told))
+    return None if any(event.values.get(GATE) == gate for event in told) else did
+
+
+def per_run(h: History, name: str, session: str = "") -> bool:
+    """Whether the target tells this session such a figure of everything it does, and not of the stream that was opened
+    last, or, by its witness, of this very stream."""
+    if h.header.declared.get(f"witness.{name}") and has_run(h.header.requests.get(h.role(session))):
+        return False
     return h.header.declared.get(f"tells.{name}.per") == "run"
 
 
@@ -83,7 +102,7 @@ def of_this(h: History, session: str, name: str) -> tuple[Figure, ...]:
     a stream those that were asked for when ours was the last to be opened. Empty where no baseline was told, and where
     a total fell: then it began anew, or several processes tell of themselves in turn."""
     told = figures(h, session, name)
-    if not per_run(h, name):
+    if not per_run(h, name, session):
         told = after(told, h.first(Opened, session))
         return () if name in TOTALS and fell(told) else told
     ask, base = asked(h, session), before_asking(h, session, name)

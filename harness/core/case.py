@@ -9,14 +9,19 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
+from streamspec.harness.core.script import SCRIPT, Stop
+from streamspec.harness.core.steps import names_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streamspec.harness.core.ports import Request
     from streamspec.harness.core.profile import Profile
     from streamspec.harness.core.script import Script
+    from streamspec.harness.core.scripted import Scripted
 
 Declared = str | int
+REFUSED: Final = ("unknown", "invalid", "unsupported")  # roles that are no streams: what they ask for is to be refused
 TEXTS: Final = "texts"  # the kind of an attribute that is a JSON array of texts
 
 
@@ -49,8 +54,16 @@ ROLES: Final[Mapping[str, RoleKind]] = MappingProxyType(
             RoleKind(
                 "resumable",
                 "goes on behind the id in Last-Event-ID; its items carry ids",
-                {"guarantee": ("exactly-once", "at-least-once"), "signals_unknown": ("yes", "no"), "seq": str},
+                {
+                    "guarantee": ("exactly-once", "at-least-once"),
+                    "signals_unknown": ("yes", "no"),
+                    "final": ("204",),
+                    "seq": str,
+                },
             ),
+            RoleKind("unknown", "is no stream of this target, and is to be refused", {}),
+            RoleKind("invalid", "asks with an input that its stream does not take, and is to be refused", {}),
+            RoleKind("unsupported", "asks for a direction that its binding does not carry, and is to be refused", {}),
         )
     }
 )
@@ -75,19 +88,43 @@ TELLABLE: Final[Mapping[str, str]] = MappingProxyType(
         "cancelled": "streams whose producer learnt that its client had left",
         "cleanups": "cleanups that ran",
         "open": "streams whose producer is at work",
+        # what only the witness of a scripted target tells (docs/contract.md)
+        "state": "`playing`, or `ended` when the handler is over and cleaned up",
+        "called": "how often a handler was called",
+        "sent": "items whose send has returned",
+        "blocked_ms": "how long the handler was inside sends",
+        "cancel_seen": "1 as soon as the handler has learnt that its client has left",
+        "cancel_code": "the name under which it learnt of it",
+        "sends_after_cancel": "sends that were begun when it knew already",
+        "send_code": "the code of the last send that failed",
+        "terminals": "how often the handler ended its stream",
+        "refused": "calls that were refused because the stream was over",
+        "remaining_ms": "what the handler was told of the time until its deadline",
+        "buffered": "items that are accepted and have not been handed to the connection",
     }
 )
+WORDS: Final = frozenset({"state", "cancel_code", "send_code"})  # figures that are words
+
+
+# What a server may be said to do besides, and no look shows.
+AUTHS: Final = ("bearer",)  # kinds of credentials
+CLAIMS: Final[Mapping[str, str]] = MappingProxyType({"http10": "clients that ask in HTTP/1.0"})
 
 
 @dataclass(frozen=True, slots=True)
 class Tell:
     """Where the target tells one figure: at `field` (a path like `$.a.b`) of the JSON that a GET of `request` answers.
-    `per` run: a total since the target began; per stream: of the stream that was opened last."""
+    `per` run: a total since the target began; per stream: of the stream that was opened last, or, where the request
+    has a place for a run's id, of that very stream. `plus` is the field of a second figure to be added, `word` the text
+    that counts as 1 where any other is 0; what is `optional` may be absent."""
 
     name: str
     request: Request
     field: str
     per: Literal["run", "stream"] = "run"
+    plus: str = ""
+    word: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +162,9 @@ class Target(Protocol):
 class Capabilities:
     """What a target offers to be judged by: found by the probe or declared by the user. Nothing else decides
     which rules apply. `closes`: its binding's own grammar says where a stream ends well; `process` is how we came by
-    its process, `spawn` or `pid`, empty when we did not."""
+    its process, `spawn` or `pid`, empty when we did not; `grace_ms` what it takes at most to end its open streams when
+    it is asked to end, 0 when nobody said. `scripted` is its adapter, when it plays our scripts. `auth` is the kind of
+    credentials (`bearer`) without which it answers neither its look nor a role; empty when nobody said."""
 
     binding: str
     binding_reason: str
@@ -138,6 +177,10 @@ class Capabilities:
     closes: bool = False
     tells: tuple[Tell, ...] = ()
     process: str = ""
+    grace_ms: int = 0
+    claims: tuple[str, ...] = ()
+    scripted: Scripted | None = None
+    auth: str = ""
 
     def needs(self) -> frozenset[str]:
         """Every need (rule book, closed list) that this target meets, apart from `seq`, which a role brings."""
@@ -159,8 +202,13 @@ class Capabilities:
             words = {name: value for name, value in role.attributes.items() if isinstance(value, str)}
             met.update(f"role:{role.name}.{name}={value}" for name, value in words.items() if _is_word(role.name, name))
         met.update(f"told:{tell.name}" for tell in self.tells)
+        met.update(f"feature:{claim}" for claim in self.claims)
         if self.process:
             met.update(("process", f"process:{self.process}"))
+        said = (("process:grace", self.grace_ms), ("auth", self.auth), ("auth:look", self.auth))
+        met.update(need for need, value in said if value)
+        if self.scripted:
+            met |= self.scripted.features.needs()
         return frozenset(met)
 
     @property
@@ -170,6 +218,8 @@ class Capabilities:
 
     def seq(self, role: str) -> str:
         """The path of the field that counts in this role's items, or empty."""
+        if role == SCRIPT:
+            return self.scripted.seq if self.scripted else ""
         found = self.roles.get(role)
         return str(found.attributes.get("seq", "")) if found else ""
 
@@ -177,8 +227,9 @@ class Capabilities:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A script, and the rules that may not stay silent when it has run. `needs` are the script's own, beyond its
-    roles; an `order` above 0 runs later, so that what may harm the target comes last. `fresh`: it is about memory, and
-    wants a process in which nothing else has happened."""
+    roles; an `order` above 0 runs later, so that what may harm the target comes last. `exclusive`: it may harm it, so
+    that nobody else is to be there. `fresh`: it is about memory, and wants a process in which nothing else has
+    happened. `spare`: it runs only where no other scenario can promise one of its rules."""
 
     id: str
     sentence: str
@@ -187,18 +238,44 @@ class Scenario:
     needs: tuple[str, ...] = ()
     by_hand: str = ""
     order: int = 0
+    exclusive: bool = False
     fresh: bool = False
+    spare: bool = False
 
     def all_needs(self) -> tuple[str, ...]:
-        return (*self.needs, *(f"role:{role}" for role in self.script.roles()))
+        """Its own needs, the roles that it opens, and what its scripted sessions ask of an adapter."""
+        scripted = [session for session in self.script.sessions if session.role == SCRIPT]
+        asked = (f"feature:{name}" for s in scripted for name in (*names_of(s.steps), *s.options))
+        roles = (f"role:{role}" for role in self.script.roles())
+        return tuple(dict.fromkeys((*self.needs, *roles, *([SCRIPT] if scripted else []), *asked)))
+
+    @property
+    def of_process(self) -> bool:
+        """Whether it is about figures of the target's process."""
+        return any(need.startswith("process") for need in self.needs)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is about figures that every stream adds to: of a process, or totals. The witness of a script tells
+        of its own stream alone."""
+        told = any(need.startswith("told:") for need in self.needs)
+        scripted = any(session.role == SCRIPT for session in self.script.sessions) and not self.script.roles()
+        return self.of_process or (told and not scripted)
+
+    @property
+    def ends_target(self) -> bool:
+        """Whether it asks the target to end: nobody is there to be looked at afterwards."""
+        return any(isinstance(act, Stop) for session in self.script.sessions for act in session.acts)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A scenario on a binding of this target: one unit of work. Its id is a path: `conformance/look@sse`."""
+    """A scenario on a binding of this target: one unit of work. Its id is a path: `conformance/look@sse`. `alone`: no
+    other case may run beside it."""
 
     id: str
     scenario: Scenario
     binding: str
     promises: tuple[str, ...]
     seed: int
+    alone: bool = True

@@ -279,7 +279,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """Something the driver did: `ask`, `ask:malformed`, `enough` (its limit), `cancel:rst`, `cancel:fin`, `close`."""
+    """Something the driver did: `ask` (in an unusual way `ask:malformed`, `ask:method`, `ask:script`, `ask:1.0`,
+    `ask:credentials`), `enough` (its limit), `cancel:rst`, `cancel:fin`, `close`, `stop`, `open:NAME` (a gate)."""
 
     act: str
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-from streamspec.harness.core.asking import request_of
+from streamspec.harness.core.asking import items_read, request_of
 from streamspec.harness.core.event import (
     Called,
     Closed,
@@ -28,7 +28,8 @@ from streamspec.harness.core.event import (
     Told,
 )
 from streamspec.harness.core.inert import printable
-from streamspec.harness.core.script import LOOK, Ask
+from streamspec.harness.core.script import LOOK, SCRIPT, Ask, Open
+from streamspec.harness.core.scripted import gate_request
 
 if TYPE_CHECKING:
     from streamspec.harness.core.event import Event
@@ -43,6 +44,7 @@ SHOWN_MAX: Final = 14  # records shown for one finding
 FINDINGS_MAX: Final = 3  # findings told in full for one verdict
 TEXT_MAX: Final = 160  # characters of one record's line
 _DEFAULT_KINDS: Final = ("", "message")  # an event without a name (HTML §9.2.6)
+_RUN: Final = "r1"  # the id of a stream, where one is asked for by hand
 TOLD_MAX: Final = 1_000  # characters of what was expected, of what came, of one line of a reason
 
 
@@ -204,6 +206,7 @@ def _sent(history: History, sessions: tuple[str, ...]) -> tuple[str, ...]:
 def _reproduce(history: History, sessions: tuple[str, ...], place: str, rule: str) -> tuple[str, ...]:
     asked = _asked(history, sessions) or [(LOOK, r) for role, r in history.header.requests.items() if role == LOOK]
     commands = list(dict.fromkeys(curl(request) for _, request in asked))[:COMMANDS_MAX]
+    commands += list(dict.fromkeys(curl(request) for request in _gates(history, sessions)))[:COMMANDS_MAX]
     if name := history.header.declared.get("object"):
         commands.append(f"streamspec run --object {shlex.quote(str(name))} --rule {rule}")
     if history.header.by_hand:
@@ -222,13 +225,23 @@ def _asked(history: History, sessions: tuple[str, ...]) -> list[tuple[str, Reque
         if base is None or session.id not in sessions:
             continue
         ask = next((act for act in session.acts if isinstance(act, Ask)), Ask())
-        last_id = _last_id(history, ask.after)
-        found.append((session.role, request_of(base, ask, session, size if isinstance(size, int) else 1, last_id)))
+        item_bytes = size if isinstance(size, int) and size > 0 else 1  # a stored history may say anything
+        found.append((session.role, request_of(base, ask, session, item_bytes, _last_id(history, ask.after), _RUN)))
     return found
 
 
+def _gates(history: History, sessions: tuple[str, ...]) -> list[Request]:
+    """What opens the gates of these sessions, while the streams above are being read."""
+    base, script = history.header.declared.get(SCRIPT), history.header.requests.get(SCRIPT)
+    if not isinstance(base, str) or script is None:
+        return []
+    own = tuple(header for header in script.headers if header[0].lower() != "accept")
+    acts = [(s.id, act) for s in history.header.script.sessions for act in s.acts if isinstance(act, Open)]
+    return [gate_request(base, own, _RUN, act.gate) for owner, act in acts if (act.of or owner) in sessions]
+
+
 def _last_id(history: History, session: str) -> str:
-    ids = [r.event.id for r in history.of(Item, session) if isinstance(r.event, Item) and r.event.id]
+    ids = [r.event.id for r in items_read(history, session) if isinstance(r.event, Item) and r.event.id]
     return ids[-1] if ids else ""
 
 
@@ -238,6 +251,8 @@ def curl(request: Request) -> str:
     words = ["curl", "-N", "-i", "-sS", "--max-time", "10"]
     if set("[]{}") & set(request.url):
         words.append("-g")
+    if request.version == "1.0":
+        words.append("--http1.0")
     if request.method != "GET":
         words += ["-X", request.method]
     for name, value in request.headers:

@@ -88,11 +88,15 @@ class History:
 
     def of(self, kinds: Kinds, session: str | None = None) -> tuple[Record, ...]:
         """Records whose event is of these types, of one session or of all."""
-        records = self.records if session is None else self.records_of(session)
-        return tuple(r for r in records if isinstance(r.event, kinds))
+
+        def found() -> tuple[Record, ...]:
+            records = self.records if session is None else self.records_of(session)
+            return tuple(r for r in records if isinstance(r.event, kinds))
+
+        return self.kept((kinds, session), found)
 
     def first(self, kinds: Kinds, session: str) -> Record | None:
-        return next((r for r in self.records_of(session) if isinstance(r.event, kinds)), None)
+        return next(iter(self.of(kinds, session)), None)
 
     def acts(self, session: str) -> tuple[Act, ...]:
         """What this session was told to do."""

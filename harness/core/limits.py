@@ -23,7 +23,7 @@ class Limits:
     interim_heads: int = 64
     chunk_line_bytes: int = 4_096
     trailer_bytes: int = 16_384
-    line_bytes: int = 1_048_576
+    line_bytes: int = 2_097_152  # twice what is a common largest item
     event_bytes: int = 4_194_304
     prefix_chars: int = 200
     message_chars: int = 2_000
@@ -67,6 +67,7 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "heartbeat_ms": 2_000,  # what a declared interval may be exceeded by
         "ready_ms": 20_000,  # a spawned target, from its start until it listens
         "end_ms": 5_000,  # and from our signal until it is gone
+        "grace_ms": 2_000,  # from our signal until open streams are over, beyond the grace that is declared
         "poll_ms": 100,  # virtual time: lets so much pass before it calls an open call parked: some poll
         "settle_ms": 30,  # threads: quiet for so long
         "notice_ms": 250,  # for a stream to notice a cancel (Reactive Streams §3.12 lets it take its time)
@@ -74,7 +75,7 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "case_ms": 60_000,  # in process: one case, in real time; an object that never gives back control ends there
     }
 )
-SCALED: Final = frozenset({"recover_ms", "linger_ms", "item_ms", "settle_ms"})
+SCALED: Final = frozenset({"recover_ms", "linger_ms", "item_ms", "settle_ms", "grace_ms"})
 
 
 def budgets(factor: float) -> dict[str, float]:

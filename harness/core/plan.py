@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.case import ROLES, Case, Scenario, Target
+from streamspec.harness.core.script import SCRIPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,10 +46,13 @@ def plan(scenarios: Iterable[Scenario], rules: Sequence[Rule], target: Target, s
     cases: list[Case] = []
     carried: set[str] = set()
     missing: dict[str, list[tuple[str, ...]]] = {rule.id: [] for rule in rules}
-    for scenario in sorted(scenarios, key=lambda s: (s.order, s.id)):
+    for scenario in sorted(scenarios, key=lambda s: (s.spare, s.order, s.id)):
         if ("object" in scenario.needs) is not ("object" in met):
             continue  # of another kind of target: nothing that this one could add
-        here = met | ({"seq"} if any(target.seq(role) for role in scenario.script.roles()) else set())
+        if scenario.spare and carried.issuperset(scenario.promises):
+            continue
+        scripted = (SCRIPT,) if SCRIPT in scenario.all_needs() else ()
+        here = met | ({"seq"} if any(target.seq(role) for role in (*scenario.script.roles(), *scripted)) else set())
         promised: list[str] = []
         for rule in rules:
             if rule.id not in scenario.promises:
@@ -62,14 +66,16 @@ def plan(scenarios: Iterable[Scenario], rules: Sequence[Rule], target: Target, s
                 promised.append(rule.id)
         if promised:
             case_id = f"{scenario.id}@{target.binding}"
-            cases.append(Case(case_id, scenario, target.binding, tuple(promised), _case_seed(seed, case_id)))
+            alone = scenario.exclusive or scenario.ends_target or scenario.counts or "concurrent" not in met
+            cases.append(Case(case_id, scenario, target.binding, tuple(promised), _case_seed(seed, case_id), alone))
             carried.update(promised)
+    cases.sort(key=lambda case: (case.scenario.order, case.scenario.id))
     skips = tuple(
         Skip(rule.id, min(missing[rule.id], key=len, default=unmet(rule.needs, met) or _UNPROMISED))
         for rule in rules
         if rule.id not in carried
     )
-    numbered = met | ({"seq"} if any(target.seq(role) for role in ROLES) else set())
+    numbered = met | ({"seq"} if any(target.seq(role) for role in (*ROLES, SCRIPT)) else set())
     judged = tuple(
         rule for rule in rules if not unmet(rule.needs, numbered) and (not rule.on or target.binding in rule.on)
     )

@@ -36,6 +36,8 @@ class Request:
     body: bytes = b""
     malformed: bool = False  # add a header line without a colon: no server acts on it (RFC 9112 §5)
     receive_buffer_bytes: int = 0  # SO_RCVBUF, set before the handshake; 0 leaves it to the system
+    version: str = "1.1"  # of HTTP, as the request line names it
+    pieces: int = 0  # octets of each segment that it is cut into; 0 leaves that to the system
 
 
 class Connection(Protocol):
@@ -118,10 +120,11 @@ class Renderer:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """One account of the target, true at one instant after it was asked for. `seen_by`: `driver` if the target told it,
-    `harness` if we looked at its process."""
+    `harness` if we looked at its process. `unknown_run`: its witness does not know the stream."""
 
     seen_by: SeenBy
     values: Mapping[str, int | str]
+    unknown_run: bool = False
 
 
 # -- in process ------------------------------------------------------------------------------------------------------

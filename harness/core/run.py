@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.judge import Outcome, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from streamspec.harness.core.case import Case
     from streamspec.harness.core.history import History
     from streamspec.harness.core.plan import Skip
@@ -92,6 +94,30 @@ def crashed(case: Case, text: str) -> Result:
     """A case that our own error ended: its promises are ERROR, with the traceback."""
     verdicts = tuple(Verdict(rule, Outcome.ERROR, reason=text) for rule in case.promises)
     return Result(case.id, case.promises, verdicts, note="our error")
+
+
+def merged(runs: Sequence[Run]) -> Run:
+    """Several runs against one target, over one binding each, as one: the first says what is told of the target. A rule
+    is skipped where nobody carried it; `duration_s` is the longest."""
+    first = runs[0]
+    carried = {verdict.rule for run in runs for result in run.results for verdict in result.verdicts}
+    skips = {skip.rule: skip for run in reversed(runs) for skip in run.skips if skip.rule not in carried}
+    rules = {rule.id: rule for run in runs for rule in run.rules}
+    about = replace(
+        first.about,
+        binding=", ".join(dict.fromkeys(run.about.binding for run in runs)),
+        serial=any(run.about.serial for run in runs),
+        calibration=max(run.about.calibration for run in runs),
+        notes=tuple(dict.fromkeys(note for run in runs for note in run.about.notes)),
+    )
+    return Run(
+        about,
+        tuple(rules[name] for name in sorted(rules)),
+        tuple(result for run in runs for result in run.results),
+        tuple(skips[name] for name in sorted(skips)),
+        max(run.duration_s for run in runs),
+        problem=next((run.problem for run in runs if run.problem), ""),
+    )
 
 
 def lines(run: Run) -> tuple[Line, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from streamspec.harness.core.steps import Step, step_from_json, step_to_json
+from streamspec.harness.core.steps import Step, scaled, step_from_json, step_to_json
 from streamspec.harness.core.typed import build
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ class Ask:
 
     `coding`: the content codings that we offer to read (`gzip`), instead of none. `after`: resume behind the last id
     that this session was given; `behind`: behind this very id. `narrow`: with a small SO_RCVBUF, so that whoever sends
-    feels soon that nobody reads."""
+    feels soon that nobody reads. `method`: with another one; `version`: in another one of HTTP/1 (`1.0`).
+    `pieces`: cut into segments of so many octets. `script`: with this text, whatever it is, in the place of a script.
+    `credentials`: without any (`none`) or with `wrong` ones instead of the user's own."""
 
     malformed: bool = False
     budget: str = "head_ms"
@@ -37,6 +39,18 @@ class Ask:
     after: str = ""
     behind: str = ""
     narrow: bool = False
+    method: str = ""
+    version: str = ""
+    pieces: int = 0
+    script: str = ""
+    credentials: Literal["", "none", "wrong"] = ""
+
+    @property
+    def way(self) -> str:
+        """What is unusual in this request, in one word; empty where it asks for a stream as anybody would."""
+        if self.script or self.credentials:
+            return "script" if self.script else "credentials"
+        return "malformed" if self.malformed else "method" if self.method else self.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,11 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """Ask the target to end, as whoever operates it would: SIGTERM to the process that we started."""
+
+
+@dataclass(frozen=True, slots=True)
 class Await:
     """Wait until another session has done its first `acts` acts, or is over."""
 
@@ -127,7 +146,7 @@ class Pass:
     ms: int
 
 
-Act = Ask | Read | Cancel | Account | Watch | Open | Await | Call | Settle | Pass
+Act = Ask | Read | Cancel | Account | Watch | Open | Stop | Await | Call | Settle | Pass
 ACTS: Final[Mapping[str, type[Act]]] = MappingProxyType({kind.__name__: kind for kind in get_args(Act)})
 
 
@@ -157,9 +176,13 @@ class Script:
         return tuple(dict.fromkeys(s.role for s in self.sessions if s.role not in {LOOK, OBJECT, SCRIPT}))
 
 
-def expanded(script: Script, cycles: int = 1) -> Script:
-    """The script with every repeat of a session written out, under its own id; `cycles` is what `times = 0` means."""
-    return Script(tuple(one for s in script.sessions for one in _repeats(s, s.times or cycles)))
+def expanded(script: Script, cycles: int = 1, limit_bytes: int = 0) -> Script:
+    """The script with every repeat of a session written out, under its own id; `cycles` is what `times = 0` means, and
+    the largest item of the target, where it is declared, what some steps count from."""
+    scaled_sessions = (
+        replace(s, steps=tuple(scaled(step, cycles, limit_bytes) for step in s.steps)) for s in script.sessions
+    )
+    return Script(tuple(one for s in scaled_sessions for one in _repeats(s, s.times or cycles)))
 
 
 def _repeats(session: Session, times: int) -> Iterator[Session]:

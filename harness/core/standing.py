@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from streamspec.harness.core.case import REFUSED
 from streamspec.harness.core.event import (
     Closed,
     Completed,
@@ -74,9 +75,18 @@ def coded(h: History, session: str) -> str:
     return content_coding(record.event) if record and isinstance(record.event, Opened) else ""
 
 
-def malformed(h: History, session: str) -> bool:
-    """Whether we asked with a malformed request: its answer is no evidence about streams."""
-    return any(isinstance(r.event, Did) and r.event.act == "ask:malformed" for r in h.of(Did, session))
+def unusual(h: History, session: str) -> str:
+    """How we asked, where that was not as anybody asks for a stream: `malformed`, with another `method`, in HTTP `1.0`,
+    or for what is to be `refused`. What is answered is evidence about that, and none about streams."""
+    if h.role(session) in REFUSED:
+        return "refused"
+    acts = (r.event.act for r in h.of(Did, session) if isinstance(r.event, Did))
+    return next((act.partition(":")[2] for act in acts if act.startswith("ask:")), "")
+
+
+def usual(h: History) -> tuple[str, ...]:
+    """The sessions that asked as anybody asks for a stream."""
+    return tuple(session for session in h.sessions() if not unusual(h, session))
 
 
 def streams(h: History, session: str) -> Record | None:

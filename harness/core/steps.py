@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping  # noqa: TC003 -- typed.build reads our hints at run time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Final, get_args
 
@@ -25,11 +25,16 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Send `n` counted items (0: without end) of about so many octets, with a pause between two."""
+    """Send `n` counted items (0: without end) of about so many octets, with a pause between two.
+
+    What depends on the run or on the target is put in before anything is asked (`scaled`): with `per_cycle`, `n` is for
+    each cycle of the effort; with `from_limit`, `bytes` are counted from the declared `limit_bytes`, either way."""
 
     n: int = 0
     bytes: int = 0
     every_ms: int = 0
+    per_cycle: bool = False
+    from_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,15 @@ Step = Send | Generate | Wait | Gate | Fail | Refuse | Complete | Abandon
 STEPS: Final[Mapping[str, type[Step]]] = MappingProxyType({kind.__name__.lower(): kind for kind in get_args(Step)})
 
 
+def scaled(step: Step, cycles: int, limit_bytes: int) -> Step:
+    """The step with its figures as this run and this target have them."""
+    if not isinstance(step, Generate):
+        return step
+    n = step.n * cycles if step.per_cycle else step.n
+    octets = max(0, limit_bytes + step.bytes) if step.from_limit else step.bytes
+    return replace(step, n=n, bytes=octets, per_cycle=False, from_limit=False)
+
+
 def text_of(steps: tuple[Step, ...], options: Mapping[str, int | str]) -> str:
     """The whole script, as compact JSON."""
     told = "".join(f",{_dumps(name)}:{_dumps(value)}" for name, value in options.items())
@@ -80,9 +94,10 @@ def text_of(steps: tuple[Step, ...], options: Mapping[str, int | str]) -> str:
 
 
 def _text(step: Step) -> str:
-    """One step: what is empty is left out, and items stand as they are (a number that is read loses its digits)."""
+    """One step: what may be left out is where it is empty, and items stand as they are (a number that is read loses its
+    digits)."""
     said = {f.name: getattr(step, f.name) for f in fields(step)}
-    told = {name: _dumps(value) for name, value in said.items() if name != "items" and value not in ("", 0)}
+    told = {name: _dumps(v) for name, v in said.items() if name != "items" and (v not in ("", 0) or name == "ms")}
     if isinstance(step, Send):
         told["items"] = f"[{','.join(step.items)}]"
     return f'{{"do":{_dumps(_name(step))}{"".join(f",{_dumps(name)}:{text}" for name, text in told.items())}}}'

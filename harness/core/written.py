@@ -76,7 +76,7 @@ def item(n: int, seq: int | None = None, kind: str = "", mark: str = "", **kept:
     return Item(n, len(payload), f"{number:016x}", payload, 20 * n, kind, number, mark, kept)
 
 
-def account(asked_ms: float, **values: int) -> Told:
+def account(asked_ms: float, **values: int | str) -> Told:
     """An account, asked for at this time of the case."""
     return Told(int(asked_ms * 1e6), values)
 

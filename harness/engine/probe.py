@@ -71,7 +71,7 @@ async def probe(bench: Bench, drivers: Sequence[Driver]) -> Probed:
     patience_ms = control.patience_ms(bench.budgets["recover_ms"])
     bench = replace(bench, target=target, budgets={**bench.budgets, "recover_ms": patience_ms})
     stage = stage_of(bench, recorder)
-    case = f"{SCENARIO}@{driver.name}"
+    case = f"{SCENARIO}@{driver.name}{bench.mark}"
     back = await look_until_served(AGAIN, stage, bench, seen)
     history = recorder.seal(header_of(bench, case, SCENARIO, Script(tuple(seen)), ()))
     return Probed(target, driver, history, back)
@@ -120,7 +120,7 @@ def _detail(detail: str) -> str:
 def _recognise(answer: Opened, target: Capabilities, drivers: Sequence[Driver]) -> tuple[Driver, str]:
     driver = _choose(answer, target.binding, drivers)
     if driver and target.binding:
-        return driver, "declared"
+        return driver, target.binding_reason or "declared"
     if driver:
         return driver, driver.recognises(answer) or ""
     sought = ", ".join(driver.accept for driver in drivers)

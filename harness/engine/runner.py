@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.errors import NoVerdict
+from streamspec.harness.core.asking import has_run, run_ids
+from streamspec.harness.core.errors import NoVerdict, SeveralWorkers
 from streamspec.harness.core.event import Opened
 from streamspec.harness.core.history import Header, History
 from streamspec.harness.core.judge import judge
 from streamspec.harness.core.redaction import redacted, secrets_of
 from streamspec.harness.core.run import Result, crashed, unrun
-from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, Ask, Read, Script, Session, expanded
+from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, SCRIPT, Ask, Read, Script, Session, expanded
 from streamspec.harness.engine import store
 from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.session import Stage, no_accounts, play
+from streamspec.harness.engine.session import Stage, no_accounts, no_gates, play
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from streamspec.harness.core.case import Capabilities, Case
@@ -42,8 +43,10 @@ CYCLES: Final = {"quick": 30, "full": 200, "soak": 1000}  # of a session that is
 @dataclass(frozen=True, slots=True)
 class Bench:
     """Everything that the cases of one run share. `choose` names the driver for an answer; `place` is the run's
-    directory, None when nothing is stored. `account` takes every account of the target; `renew` starts it anew, where
-    we may."""
+    directory, None when nothing is stored; `mark` ends the id of the probe. `account` takes every account of the
+    target, and `told` only what it tells itself: looking at a process takes its time. `renew` starts it anew, where we
+    may, and `stop` asks it to end. `new_runs` are ids for streams of scripted targets, each new, and `open_gate` opens
+    their gates."""
 
     target: Capabilities
     transport: Transport
@@ -55,32 +58,49 @@ class Bench:
     started: str
     place: Path | None
     cycles: int = CYCLES["quick"]
-    account: Callable[[], Awaitable[Sequence[Figures]]] = no_accounts
+    mark: str = ""
+    account: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
+    told: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
     renew: Callable[[], Awaitable[None]] | None = None
+    stop: Callable[[], Awaitable[None]] | None = None
+    new_runs: Iterator[str] = field(default_factory=lambda: run_ids("r"))
+    open_gate: Callable[[str, str], Awaitable[str]] = no_gates
 
 
-async def execute(plan: Plan, bench: Bench, results: list[Result], progress: Progress, lost: str = "") -> None:
-    """Run the plan's cases one after another and append to `results`, so that a stopped run keeps what it has.
-    `lost` names what the target did not come back from: nothing more is tried then."""
+async def execute(
+    plan: Plan, bench: Bench, results: list[Result], progress: Progress, lost: str = "", done: Container[str] = ()
+) -> None:
+    """Run the plan's cases one after another, but for those that are `done`, and append to `results`, so that a stopped
+    run keeps what it has. `lost` names what the target did not come back from: nothing more is tried then."""
     for number, case in enumerate(plan.cases):
+        if case.id in done:
+            continue
         progress(case.id, number, len(plan.cases))
         if lost and not await _renewed(bench):
             results.append(unrun(case, f"the target was not back after {lost}"))
             continue
-        try:
-            if case.scenario.fresh and not lost:
-                await _renewed(bench)
-            history, back = await run_case(case, bench)
-        except NoVerdict as gone:  # it did not start again
-            results.append(unrun(case, str(gone)))
-            lost = case.id
-            continue
-        except Exception:  # noqa: BLE001 -- ours, never the target's: this case is ERROR, the others go on
-            results.append(crashed(case, traceback.format_exc()))
-            continue
-        results.append(result_of(history, case.promises, bench.rules, bench.place))
-        lost = "" if back else f"{case.id}: {_last_answer(history)}"
+        result, lost = await run_alone(case, bench, renewed=bool(lost))
+        results.append(result)
+    order = {case.id: number for number, case in enumerate(plan.cases)}
+    results.sort(key=lambda result: order.get(result.case, -1))
     progress("done", len(plan.cases), len(plan.cases))
+
+
+async def run_alone(case: Case, bench: Bench, *, renewed: bool) -> tuple[Result, str]:
+    """Run one case and judge it; and what the target did not come back from, in words."""
+    try:
+        if case.scenario.fresh and not renewed:
+            await _renewed(bench)
+        history, back = await run_case(case, bench)
+    except NoVerdict as gone:  # it did not start again
+        return unrun(case, str(gone)), case.id
+    except SeveralWorkers as workers:
+        return crashed(case, str(workers)), ""
+    except Exception:  # noqa: BLE001 -- ours, never the target's: this case is ERROR, the others go on
+        return crashed(case, traceback.format_exc()), ""
+    result = result_of(history, case.promises, bench.rules, bench.place)
+    how = "asked to end" if case.scenario.ends_target else _last_answer(history)
+    return result, "" if back else f"{case.id}: {how}"
 
 
 async def _renewed(bench: Bench) -> bool:
@@ -101,13 +121,15 @@ async def run_case(case: Case, bench: Bench) -> tuple[History, bool]:
     """The history of one case, and whether the target answered a look afterwards."""
     recorder = recorder_of(bench)
     stage = stage_of(bench, recorder)
+    if not case.scenario.of_process:
+        stage = replace(stage, account=bench.told)
     seen: list[Session] = []
     healthy = await look_until_served(BEFORE, stage, bench, seen)
     if healthy:
-        script = expanded(case.scenario.script, bench.cycles)
+        script = expanded(case.scenario.script, bench.cycles, _limit_bytes(bench.target))
         seen += script.sessions
         await play(script, stage)
-        healthy = await look_until_served(AGAIN, stage, bench, seen)
+        healthy = not case.scenario.ends_target and await look_until_served(AGAIN, stage, bench, seen)
     header = header_of(bench, case.id, case.scenario.id, Script(tuple(seen)), case.promises)
     return recorder.seal(replace(header, seed=case.seed, by_hand=case.scenario.by_hand)), healthy
 
@@ -152,8 +174,23 @@ def stage_of(bench: Bench, recorder: Recorder) -> Stage:
 
     requests = _requests(target)
     return Stage(
-        bench.transport, decoder, requests, bench.budgets, bench.limits, recorder, bench.account, _item_bytes(target)
+        bench.transport,
+        decoder,
+        requests,
+        bench.budgets,
+        bench.limits,
+        recorder,
+        bench.account,
+        _item_bytes(target),
+        stop=bench.stop,
+        new_runs=bench.new_runs,
+        open_gate=bench.open_gate,
     )
+
+
+def _limit_bytes(target: Capabilities) -> int:
+    """The largest item that the target declares; 0 when it declares none."""
+    return int(target.scripted.features.declares.get("limit_bytes", 0)) if target.scripted else 0
 
 
 def _item_bytes(target: Capabilities) -> int:
@@ -162,7 +199,8 @@ def _item_bytes(target: Capabilities) -> int:
 
 
 def _requests(target: Capabilities) -> dict[str, Request]:
-    return {LOOK: target.look, **{name: role.request for name, role in target.roles.items()}}
+    scripted = {SCRIPT: target.scripted.request} if target.scripted else {}
+    return {LOOK: target.look, **{name: role.request for name, role in target.roles.items()}, **scripted}
 
 
 def header_of(bench: Bench, case: str, scenario: str, script: Script, promises: tuple[str, ...]) -> Header:
@@ -175,11 +213,18 @@ def header_of(bench: Bench, case: str, scenario: str, script: Script, promises: 
         "profile.features": ",".join(target.profile.features),
         "binding.declared": target.declared_binding,
         "process": target.process,
+        "auth": target.auth,
         "effort.cycles": bench.cycles,
     }
-    declared |= {f"tells.{tell.name}.per": tell.per for tell in target.tells}
+    # Last what the target itself tells: of a figure that its witness tells as well it says what others mean by it.
+    declared |= {
+        f"tells.{tell.name}.per": tell.per for tell in sorted(target.tells, key=lambda t: not has_run(t.request))
+    }
+    declared |= {f"witness.{tell.name}": True for tell in target.tells if has_run(tell.request)}
     for role in target.roles.values():
         declared |= {f"{role.name}.{name}": value for name, value in role.attributes.items()}
+    if target.scripted:
+        declared |= target.scripted.facts()
     return Header(
         case=case,
         scenario=scenario,

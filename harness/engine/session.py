@@ -9,10 +9,10 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from streamspec.harness.core.accounts import is_back, is_same
-from streamspec.harness.core.asking import request_of
+from streamspec.harness.core.accounts import GATE, PROBLEM, is_back, is_same
+from streamspec.harness.core.asking import SCRIPTED_OCTETS_MAX, has_run, items_asked_for, request_of, run_ids
 from streamspec.harness.core.coding import Inflater
-from streamspec.harness.core.errors import UsageError
+from streamspec.harness.core.errors import InternalError, SeveralWorkers, UsageError
 from streamspec.harness.core.event import (
     Closed,
     Completed,
@@ -31,11 +31,12 @@ from streamspec.harness.core.event import (
     content_coding,
 )
 from streamspec.harness.core.ports import Body, Decoder, Exchange
-from streamspec.harness.core.script import Account, Ask, Await, Cancel, Read, Watch
+from streamspec.harness.core.script import SCRIPT, Account, Ask, Await, Cancel, Open, Read, Stop, Watch
 from streamspec.harness.engine.clock import now_ns
+from streamspec.harness.engine.waiting import Patience, Progress, within
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.ports import Figures, Request, Transport
@@ -44,18 +45,25 @@ if TYPE_CHECKING:
 
 LAG_TICK_MS = 20.0
 LAG_LEAST_MS = 25.0
+_SEVERAL = "several workers? The stream of run {run} was served, and its witness answers 404: they must share it"
 
 
-async def no_accounts() -> Sequence[Figures]:
+async def no_accounts(run: str) -> Sequence[Figures]:  # noqa: ARG001 -- the shape of an accountant
     return ()
+
+
+async def no_gates(run: str, name: str) -> str:  # noqa: ARG001 -- the shape of a gatekeeper
+    return "this target has no gates"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What every session of a case shares. `requests` are by role; `decoder(opened, role)` chooses who reads a body,
     None for one that nobody can read. `account` takes every account that the target allows; `item_bytes` are those of
-    its large role. `ids` are the last ids that sessions were given, for those that resume behind them; `figures` those
-    of their last accounts."""
+    its large role. `ids` are the last ids that sessions have read, for those that resume behind them; `figures` those
+    of their last accounts. `stop` asks the target to end, where we started it. `new_runs` are ids for streams, each
+    new, and `runs` those that sessions have asked with; `account` is given one of them, empty before a session has
+    asked. `open_gate(run, name)` says in words why a gate was not opened."""
 
     transport: Transport
     decoder: Callable[[Opened, str], Decoder | None]
@@ -63,39 +71,20 @@ class Stage:
     budgets: Mapping[str, float]
     limits: Limits
     recorder: Recorder
-    account: Callable[[], Awaitable[Sequence[Figures]]] = no_accounts
+    account: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
     item_bytes: int = 1
     ids: dict[str, str] = field(default_factory=dict)
     figures: dict[str, dict[str, int | str]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How many acts each session has done; `moved` wakes those who wait for it."""
-
-    done: dict[str, int] = field(default_factory=dict)
-    over: set[str] = field(default_factory=set)
-    moved: asyncio.Condition = field(default_factory=asyncio.Condition)
-
-    async def step(self, session: str, *, over: bool = False) -> None:
-        async with self.moved:
-            if over:
-                self.over.add(session)
-            else:
-                self.done[session] = self.done.get(session, 0) + 1
-            self.moved.notify_all()
-
-    async def wait(self, act: Await) -> bool:
-        """False when the other session is over without having come so far."""
-        async with self.moved:
-            await self.moved.wait_for(lambda: act.session in self.over or self.done.get(act.session, 0) >= act.acts)
-        return self.done.get(act.session, 0) >= act.acts
+    stop: Callable[[], Awaitable[None]] | None = None
+    new_runs: Iterator[str] = field(default_factory=lambda: run_ids("r"))
+    runs: dict[str, str] = field(default_factory=dict)
+    open_gate: Callable[[str, str], Awaitable[str]] = no_gates
 
 
 async def play(script: Script, stage: Stage) -> None:
     """Run every session of the script; a session with `beside` runs together with the one before it."""
     watch = asyncio.create_task(_watch_lag(stage.recorder))
-    progress = _Progress()
+    progress = Progress()
     try:
         for together in _groups(script.sessions):
             await _play_together(together, stage, progress)
@@ -104,14 +93,14 @@ async def play(script: Script, stage: Stage) -> None:
         await asyncio.gather(watch, return_exceptions=True)
 
 
-async def _play_together(sessions: Sequence[Session], stage: Stage, progress: _Progress) -> None:
-    """Raises `UsageError` by itself: what is raised inside `except*` early versions of 3.11 wrap once more."""
+async def _play_together(sessions: Sequence[Session], stage: Stage, progress: Progress) -> None:
+    """Raises errors of ours by themselves: what is raised inside `except*` early versions of 3.11 wrap once more."""
     wrong: list[BaseException] = []
     try:
         async with asyncio.TaskGroup() as group:
             for session in sessions:
                 group.create_task(_run(session, stage, progress))
-    except* UsageError as found:
+    except* (UsageError, SeveralWorkers, InternalError) as found:
         wrong.extend(found.exceptions)
     if wrong:
         raise wrong[0]
@@ -137,13 +126,13 @@ async def _watch_lag(recorder: Recorder) -> None:
             recorder.add("", Lagged(round(late_ms, 1)), "harness")
 
 
-async def _run(session: Session, stage: Stage, progress: _Progress) -> None:
+async def _run(session: Session, stage: Stage, progress: Progress) -> None:
     """Do the acts in order. A session whose request was not answered, or whose partner never came, does no more."""
     stream = _Stream(session, stage)
     try:
         for act in session.acts:
             if isinstance(act, Await):
-                go_on = await _within(progress.wait(act), stage.budgets["await_ms"]) is True
+                go_on = await within(progress.wait(act), stage.budgets["await_ms"]) is True
             else:
                 go_on = await stream.do(act)
             if not go_on:
@@ -152,40 +141,6 @@ async def _run(session: Session, stage: Stage, progress: _Progress) -> None:
     finally:
         await stream.close()
         await progress.step(session.id, over=True)
-
-
-async def _within(waiting: Coroutine[None, None, bool], budget_ms: float) -> bool | None:
-    """Await within a budget; None when it ran out."""
-    try:
-        async with asyncio.timeout(budget_ms / 1e3):
-            return await waiting
-    except TimeoutError:
-        return None
-
-
-@dataclass(slots=True)
-class _Patience:
-    """How long a read still waits, and under which budget's name: its own, from its start or from the last sign of
-    life (an item, a heartbeat); a short tail once the stream is over."""
-
-    act: Read
-    budgets: Mapping[str, float]
-    began_ns: int
-    marked_ns: int
-    signs: int
-    tail: str = ""
-
-    def left(self, at_ns: int, signs: int, tail: str) -> tuple[str, float]:
-        """The budget that runs now, and what is left of it in ms."""
-        if tail != self.tail:
-            self.tail, self.marked_ns = tail, at_ns
-        elif self.act.quiet and signs > self.signs:
-            self.marked_ns = at_ns
-        self.signs = signs
-        name = tail or self.act.budget
-        left_ms = self.budgets[name] - (at_ns - self.marked_ns) / 1e6
-        whole_ms = self.budgets["finite_ms"] - (at_ns - self.began_ns) / 1e6
-        return ("finite_ms", whole_ms) if self.act.quiet and not tail and whole_ms < left_ms else (name, left_ms)
 
 
 class _Stream:
@@ -199,12 +154,15 @@ class _Stream:
         self._inflater: Inflater | None = None
         self._readable: tuple[str, ...] = ("",)  # codings of a body that we can read
         self._figures = stage.figures.setdefault(session.id, {})
+        self._asked_for = items_asked_for(session.acts)
         self._items = 0
+        self._plain = True  # it was asked for as anybody would
         self._signs = 0  # items, heartbeats and other messages: the stream lives
         self._read = 0
         self._bytes = 0
         self._read_bytes = 0
         self._answered = False
+        self._served_ns = 0  # when a stream was answered with 200, so that its handler was called; 0 before
         self._ended = False
         self._terminal = False
         self._gone = False
@@ -224,6 +182,11 @@ class _Stream:
             case Watch():
                 await self._watch(act)
                 return True
+            case Open():
+                await self._open(act)
+                return True
+            case Stop():
+                return await self._stop()
             case _:
                 raise AssertionError(f"a server's script has the act {act}")
         return self._answered
@@ -243,14 +206,20 @@ class _Stream:
 
     async def _ask(self, act: Ask) -> None:
         stage, role = self._stage, self._session.role
-        self._note(Did("ask:malformed" if act.malformed else "ask"))
+        self._note(Did(f"ask:{act.way}" if act.way else "ask"))
         last_id = stage.ids.get(act.after, "")
-        request = request_of(stage.requests[role], act, self._session, stage.item_bytes, last_id)
+        run = next(stage.new_runs) if has_run(stage.requests[role]) else ""  # else no witness knows of it
+        stage.runs[self._session.id] = run
+        self._served_ns = 0
+        self._plain = not act.way
+        request = request_of(stage.requests[role], act, self._session, stage.item_bytes, last_id, run)
+        if role == SCRIPT and len(request.url) > SCRIPTED_OCTETS_MAX:
+            raise InternalError(f"{self._session.id}: its script makes a URL of {len(request.url)} octets")
         if act.narrow:
             request = replace(request, receive_buffer_bytes=stage.limits.narrow_bytes)
         self._readable = ("", *(word.strip() for word in act.coding.split(",")))
         self._exchange = await stage.transport.open(request, stage.limits, stage.budgets["connect_ms"])
-        if not await _within(self._until_answered(), stage.budgets[act.budget]):
+        if not await within(self._until_answered(), stage.budgets[act.budget]):
             self._note(Expired(act.budget, stage.budgets[act.budget]))
 
     async def _until_answered(self) -> bool:
@@ -262,7 +231,7 @@ class _Stream:
         """Read as the act says; False when items that it needs did not come. To the end means: past a terminal, and
         past the end of the message for a bounded linger, or what must not follow is never seen."""
         goal = self._read + act.items if act.items else None
-        patience = _Patience(act, self._stage.budgets, now_ns(), now_ns(), self._signs)
+        patience = Patience(act, self._stage.budgets, now_ns(), now_ns(), self._signs)
         while not self._gone:
             if goal is not None and (self._items >= goal or self._ended):
                 break
@@ -271,7 +240,7 @@ class _Stream:
                 break
             tail = "linger_ms" if self._ended else "terminal_ms" if self._terminal else ""
             budget, left_ms = patience.left(now_ns(), self._signs, tail if goal is None else "")
-            if left_ms <= 0 or not await _within(self._receive(), left_ms):
+            if left_ms <= 0 or not await within(self._receive(), left_ms):
                 if not self._ended:
                     self._note(Expired(budget, self._stage.budgets[budget]))
                 break
@@ -290,12 +259,37 @@ class _Stream:
         await exchange.close()
         self._note(Closed("ours"))
 
+    async def _stop(self) -> bool:
+        if self._stage.stop is None:
+            return False
+        self._note(Did("stop"))
+        await self._stage.stop()
+        return True
+
     async def _take_account(self) -> None:
         recorder = self._stage.recorder
         asked_ns = recorder.now_ns()
-        for figures in await self._stage.account():
+        run = self._stage.runs.get(self._session.id, "")
+        for figures in await self._stage.account(run):
+            if figures.unknown_run and self._is_played():
+                raise SeveralWorkers(_SEVERAL.format(run=run))
             recorder.add(self._session.id, Told(asked_ns, figures.values), figures.seen_by)
             self._figures.update(figures.values)
+
+    def _is_played(self) -> bool:
+        """Whether the handler of this session's stream was surely called: some frameworks send the head before."""
+        waited_ms = (now_ns() - self._served_ns) / 1e6 if self._served_ns else 0.0
+        return bool(self._served_ns and (self._items or waited_ms >= self._stage.budgets["account_ms"]))
+
+    async def _open(self, act: Open) -> None:
+        """Stamped when it is asked for. A gate that was not opened is told in words, as a figure is that is missing."""
+        recorder = self._stage.recorder
+        self._note(Did(f"open:{act.gate}"))
+        asked_ns = recorder.now_ns()
+        run = self._stage.runs.get(act.of or self._session.id, "")
+        problem = await self._stage.open_gate(run, act.gate) if run else "nobody has asked for that stream"
+        if problem:
+            recorder.add(self._session.id, Told(asked_ns, {GATE: act.gate, PROBLEM: problem}))
 
     async def _watch(self, act: Watch) -> None:
         """Accounts, and no reading: a stream that is open stalls. Over when the figures say what the act waits for."""
@@ -347,19 +341,24 @@ class _Stream:
             self._take(faults)
         self._take(self._decoder.feed(data) if self._decoder else [])
 
+    def _begin(self, head: Opened) -> None:
+        self._answered = True
+        if head.status == 200 and self._plain:
+            self._served_ns = now_ns()
+        coding = content_coding(head)
+        if coding in self._readable:
+            self._decoder = self._stage.decoder(head, self._session.role)
+            self._inflater = Inflater(self._stage.limits) if coding else None
+
     def _take(self, events: Sequence[Event]) -> None:
         for event in events:
             match event:
                 case Opened():
-                    self._answered = True
-                    coding = content_coding(event)
-                    if coding in self._readable:
-                        self._decoder = self._stage.decoder(event, self._session.role)
-                        self._inflater = Inflater(self._stage.limits) if coding else None
+                    self._begin(event)
                 case Item():
                     self._items += 1
                     self._signs += 1
-                    if event.id:
+                    if event.id and (self._asked_for is None or self._items <= self._asked_for):
                         self._stage.ids[self._session.id] = event.id
                 case Heartbeat() | Meta():
                     self._signs += 1

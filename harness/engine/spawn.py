@@ -183,6 +183,11 @@ class Spawned:
             "What was measured would not be the server: start the server itself, in the foreground"
         )
 
+    async def ask_to_end(self) -> None:
+        """SIGTERM, and nothing more: whoever goes on until `end` may."""
+        if self._life:
+            self._life.ask_to_end()
+
     async def end(self) -> None:
         """End all of it: SIGTERM, `end_ms`, SIGKILL. When even this is cut short, SIGKILL at once."""
         life = self._life

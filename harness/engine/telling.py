@@ -1,4 +1,5 @@
-"""What a target tells of itself, and one account of everything: its own words, and what its process uses.
+"""What a target tells of itself, and one account of everything: its own words, and what its process uses; and what else
+is asked of it besides streams: what its adapter can do, and to open a gate.
 
 Whatever a target answers is an answer: what cannot be read is left out and named in words, and nothing is raised. Never
 here: what the figures mean, or when they were true (whoever asks has the clock).
@@ -8,14 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.harness.core import json_text
+from streamspec.harness.core.accounts import PROBLEM
+from streamspec.harness.core.asking import has_run
+from streamspec.harness.core.case import WORDS
 from streamspec.harness.core.event import Closed, Ended, Opened, Refused, content_coding
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.ports import Body, Figures
 from streamspec.harness.core.profile import field_at
 from streamspec.harness.core.redaction import redacted_url
+from streamspec.harness.core.scripted import of_run
 from streamspec.harness.engine.figures import figures_of
 
 if TYPE_CHECKING:
@@ -27,9 +33,10 @@ if TYPE_CHECKING:
     from streamspec.harness.core.ports import Exchange, Request, Transport
     from streamspec.harness.engine.process import ProcessTree
 
-Take = Callable[[], Awaitable[list[Figures]]]
-PROBLEM: Final = "problem"  # beside the figures of an account: in words, why some are missing
+Take = Callable[[str], Awaitable[list[Figures]]]
 _WORD_CHARS: Final = 40
+_RUNS_MAX: Final = 1_000  # runs whose greatest sums are remembered, the last ones
+_UNKNOWN: Final = 404  # what a witness answers for a run that nobody has begun
 _WHOLE_MAX: Final = 2**53  # a whole number that JSON spells as a fraction is exact up to here
 _INT_MAX: Final = 2**63 - 1
 
@@ -41,48 +48,96 @@ def accountant(
     limits: Limits,
     budgets: Mapping[str, float],
 ) -> Take:
-    """What takes one account. Every figure in it was true at one instant between the call and its answer. An account
-    with something missing says why under `PROBLEM`."""
+    """What takes one account, given the id of the run that is asked about, empty for none. Every figure in it was true
+    at one instant between the call and its answer. An account with something missing says why under `PROBLEM`."""
+    sums: dict[tuple[str, str], int] = {}
+    by_witness = {tell.name for tell in tells if has_run(tell.request)}
+    others = [tell for tell in tells if not has_run(tell.request)]
 
-    async def take() -> list[Figures]:
+    async def take(run: str) -> list[Figures]:
         accounts = []
         if process is not None:  # first: the connection on which we ask is no part of it
             values = await asyncio.to_thread(lambda: figures_of(process.pids()))
             accounts.append(_account("harness", values, process.exit_note()))
-        if tells:
-            accounts.append(_account("driver", *await ask(tells, transport, limits, budgets)))
+        # Of a stream that has a witness nobody else is asked for the same figure.
+        due = [t for t in tells if has_run(t.request) or t.name not in by_witness] if run else others
+        asked = [replace(t, request=of_run(t.request, run)) for t in due]
+        if asked:
+            told = await ask(asked, transport, limits, budgets)
+            witness = {t.request for t in tells if has_run(t.request)}
+            unknown = any(of_run(request, run) in told.unknown for request in witness)
+            told_now = told.values | _grown(sums, run, asked, told.values)
+            accounts.append(_account("driver", told_now, told.problem, unknown=unknown))
         return accounts
 
     return take
 
 
-def _account(seen_by: SeenBy, values: Mapping[str, int], problem: str) -> Figures:
-    return Figures(seen_by, {**values, PROBLEM: problem} if problem else values)
+def _grown(
+    sums: dict[tuple[str, str], int], run: str, tells: Sequence[Tell], values: Mapping[str, int | str]
+) -> dict[str, int | str]:
+    """Sums that do not fall: an item whose send has failed is in neither part any more, and was handed over all the
+    same."""
+    grown: dict[str, int | str] = {}
+    for tell in tells:
+        if tell.plus and isinstance(now := values.get(tell.name), int):
+            most = max(now, sums.pop((tell.name, run), 0))
+            grown[tell.name] = sums[tell.name, run] = most
+    for oldest in list(sums)[: max(0, len(sums) - _RUNS_MAX)]:
+        del sums[oldest]
+    return grown
 
 
-async def ask(
-    tells: Sequence[Tell], transport: Transport, limits: Limits, budgets: Mapping[str, float]
-) -> tuple[dict[str, int], str]:
-    """What the target tells now, and in words what it does not; each request is sent once, all within `account_ms`.
-    Raises `UsageError` for a request that cannot be sent."""
+def _account(seen_by: SeenBy, values: Mapping[str, int | str], problem: str, *, unknown: bool = False) -> Figures:
+    return Figures(seen_by, {**values, PROBLEM: problem} if problem else values, unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the target told; in words what it did not; and the requests that it answered with 404."""
+
+    values: dict[str, int | str]
+    problem: str
+    unknown: frozenset[Request] = frozenset()
+
+
+async def ask(tells: Sequence[Tell], transport: Transport, limits: Limits, budgets: Mapping[str, float]) -> Asked:
+    """What the target tells now; each request is sent once, all within `account_ms`. Raises `UsageError` for a request
+    that cannot be sent."""
     requests = tuple(dict.fromkeys(tell.request for tell in tells))
-    asking = (_json_of(request, transport, limits, budgets) for request in requests)
-    answers: dict[Request, tuple[Any, str]] = {}
+    asking = (json_of(request, transport, limits, budgets) for request in requests)
+    answers: dict[Request, Answered] = {}
     for request, answer in zip(requests, await asyncio.gather(*asking, return_exceptions=True), strict=True):
         if isinstance(answer, BaseException):  # when all have ended: none is left to run on
             raise answer
         answers[request] = answer
-    values: dict[str, int] = {}
-    problems = [f"{redacted_url(request.url)} {problem}" for request, (_, problem) in answers.items() if problem]
+    values: dict[str, int | str] = {}
+    problems = [f"{redacted_url(request.url)} {told.problem}" for request, told in answers.items() if told.problem]
     for tell in tells:
-        json, problem = answers[tell.request]
-        if problem:
+        told = answers[tell.request]
+        if told.problem:
             continue
-        if (figure := whole_number(field_at(json, tell.field))) is None:
-            problems.append(f"{tell.name}: no whole number at {tell.field}")
-        else:
+        if (figure := _figure(tell, told.value)) is not None:
             values[tell.name] = figure
-    return values, printable("; ".join(problems), limits.message_chars)
+        elif not (tell.optional and field_at(told.value, tell.field) is None):
+            kind = "word" if tell.word or tell.name in WORDS else "whole number"
+            problems.append(f"{tell.name}: no {kind} at {' or '.join(p for p in (tell.field, tell.plus) if p)}")
+    unknown = frozenset(request for request, told in answers.items() if told.status == _UNKNOWN)
+    return Asked(values, printable("; ".join(problems), limits.message_chars), unknown)
+
+
+def _figure(tell: Tell, json: Any) -> int | str | None:
+    """The figure as this JSON tells it, or None."""
+    value = field_at(json, tell.field)
+    if tell.word or tell.name in WORDS:
+        if not isinstance(value, str):
+            return None
+        return int(value == tell.word) if tell.word else printable(value, _WORD_CHARS)
+    figure = whole_number(value)
+    if figure is None or not tell.plus:
+        return figure
+    more = whole_number(field_at(json, tell.plus))
+    return None if more is None else figure + more
 
 
 def whole_number(value: Any) -> int | None:
@@ -92,55 +147,79 @@ def whole_number(value: Any) -> int | None:
     return int(value) if isinstance(value, int) and abs(value) <= _INT_MAX else None
 
 
-async def _json_of(
-    request: Request, transport: Transport, limits: Limits, budgets: Mapping[str, float]
-) -> tuple[Any, str]:
-    """The value that the answer holds, or in words why there is none."""
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an answer holds, or in words why it is of no use; its status, 0 when none came."""
+
+    value: Any
+    problem: str
+    status: int = 0
+
+
+async def json_of(request: Request, transport: Transport, limits: Limits, budgets: Mapping[str, float]) -> Answered:
+    """The JSON value that the answer holds. Raises `UsageError` for a request that cannot be sent."""
+    got = await _answer_of(request, transport, limits, budgets)
+    if got.problem:
+        return got
+    if got.status != 200:  # RFC 9110 §15.3.1: the others carry no account
+        return replace(got, problem=f"answered {got.status}")
+    try:
+        text = got.value.decode("utf-8-sig")  # RFC 8259 §8.1: who reads may pass over a byte order mark
+    except UnicodeDecodeError:
+        return replace(got, problem="answered what is no UTF-8")
+    read = json_text.read(text, limits.json_depth)
+    return Answered(read.value, f"answered what is no JSON ({read.fault})" if read.fault else "", got.status)
+
+
+async def carried_out(request: Request, transport: Transport, limits: Limits, budgets: Mapping[str, float]) -> str:
+    """Send a request of which only its doing counts; in words why it was not done, empty when it was."""
+    got = await _answer_of(request, transport, limits, budgets)
+    return "" if 200 <= got.status < 300 else got.problem
+
+
+async def _answer_of(request: Request, transport: Transport, limits: Limits, budgets: Mapping[str, float]) -> Answered:
+    """The octets of a whole answer."""
     try:
         async with asyncio.timeout(budgets["account_ms"] / 1e3):
             exchange = await transport.open(request, limits, budgets["connect_ms"])
             try:
-                body, problem = await _body_of(exchange, limits)
+                return await _whole(exchange, limits)
             finally:
                 await exchange.close()
     except TimeoutError:
-        return None, f"was not answered whole within {budgets['account_ms']:g} ms"
-    if problem:
-        return None, problem
-    try:
-        text = body.decode("utf-8-sig")  # RFC 8259 §8.1: who reads may pass over a byte order mark
-    except UnicodeDecodeError:
-        return None, "answered what is no UTF-8"
-    read = json_text.read(text, limits.json_depth)
-    return read.value, f"answered what is no JSON ({read.fault})" if read.fault else ""
+        return Answered(None, f"was not answered whole within {budgets['account_ms']:g} ms")
 
 
-async def _body_of(exchange: Exchange, limits: Limits) -> tuple[bytes, str]:
-    """The whole body of an answer, or in words why not."""
+async def _whole(exchange: Exchange, limits: Limits) -> Answered:
+    """The body of an answer, or in words why not. Of a refusal only its status counts."""
     body = bytearray()
+    status = 0
     while batch := await exchange.receive():
         for seen in batch:
             match seen:
                 case Opened():
+                    status = seen.status
                     if problem := _unusable(seen):
-                        return b"", problem
+                        return Answered(None, problem, status)
                 case Body(data):
                     body += data
                     if len(body) > limits.account_bytes:
-                        return b"", f"answered more than {limits.account_bytes} octets"
+                        return Answered(None, f"answered more than {limits.account_bytes} octets", status)
                 case Ended():
-                    return bytes(body), ""
-                case Refused(why):
-                    return b"", f"was not answered ({why})"
-                case Closed(how):
-                    return b"", f"was answered in part ({how})"
+                    return Answered(bytes(body), "", status)
+                case Refused() | Closed():
+                    return Answered(None, _lost(seen), status)
                 case _:  # a deviation: who observes heads and framing judges them elsewhere
                     pass
-    return b"", "was not answered"
+    return Answered(None, "was not answered")
 
 
 def _unusable(opened: Opened) -> str:
-    if opened.status != 200:  # RFC 9110 §15.3.1: the others carry no account
+    if not 200 <= opened.status < 300:
         return f"answered {opened.status}"
     coding = content_coding(opened)
     return f"answered in Content-Encoding {printable(coding, _WORD_CHARS)}" if coding else ""
+
+
+def _lost(event: Refused | Closed) -> str:
+    return f"was not answered ({event.why})" if isinstance(event, Refused) else f"was answered in part ({event.how})"

@@ -5,11 +5,13 @@ Questions to a history, and items to write some by hand. Never here: a finding, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from streamspec.harness.core import standing
+from streamspec.harness.core.asking import items_read
 from streamspec.harness.core.event import Item, Record
-from streamspec.harness.core.script import Ask
+from streamspec.harness.core.script import Ask, Read, Script
 from streamspec.harness.rules._wire import is_called_heartbeat
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def fresh(h: History) -> tuple[str, ...]:
 
 
 def resumed(h: History) -> tuple[str, ...]:
-    """Resumable sessions that resumed behind what another one was given."""
+    """Resumable sessions that resumed behind what another one has read."""
     return tuple(s for s in h.sessions("resumable") if ask(h, s).after)
 
 
@@ -38,9 +40,10 @@ def marked(h: History, session: str) -> list[tuple[Record, Item]]:
 
 
 def given(h: History, session: str) -> tuple[Record, Item] | None:
-    """The item behind whose id a session resumes that does so after this one: the last that it was given. None where
-    that is not known."""
-    found = marked(h, session)
+    """The item behind whose id a session resumes that does so after this one: the last that its reads asked for. None
+    where that is not known."""
+    read = {record.index for record in items_read(h, session)}
+    found = [(record, event) for record, event in marked(h, session) if record.index in read]
     return found[-1] if found and standing.seen_whole(h, session) else None
 
 
@@ -50,6 +53,13 @@ def id_of(record: Record) -> str:
 
 def kind_of(record: Record) -> str:
     return record.event.kind if isinstance(record.event, Item) else ""
+
+
+def reading(h: History, session: str, items: int) -> History:
+    """The same, of a script in which this session read so many items: what is written by hand reads to its end."""
+    read = Read(items=items, budget="item_ms")
+    played = (s if s.id != session else replace(s, acts=(ask(h, session), read)) for s in h.header.script.sessions)
+    return replace(h, header=replace(h.header, script=Script(tuple(played))))
 
 
 def words(*ids: str, first: int = 0) -> tuple[Item, ...]:

@@ -37,10 +37,10 @@ _OTHER: Final = ("ndjson.not-json", "array.none")  # and no item: a page, a docu
 
 
 def answers(h: History) -> Iterator[tuple[str, Record, Opened]]:
-    """Sessions that were answered at all, except those asked with a malformed request."""
+    """Sessions that were answered at all, except those that asked in an unusual way."""
     for session in h.sessions():
         record = h.first(Opened, session)
-        if record and isinstance(record.event, Opened) and not standing.malformed(h, session):
+        if record and isinstance(record.event, Opened) and not standing.unusual(h, session):
             yield session, record, record.event
 
 
@@ -120,7 +120,7 @@ def grammar(h: History, codes: tuple[str, ...], expected: str) -> Iterator[Findi
     """Broken by any of these deviations; held by a stream with items and none of them. A body without items is no
     stream that we know of, whatever it was labelled."""
     for session in h.sessions():
-        if not standing.malformed(h, session):
+        if not standing.unusual(h, session):
             yield one_grammar(h, session, deviations(h, session, *codes), expected)
 
 

@@ -1,7 +1,7 @@
 """CN on objects: what a stream cleans up when it is cancelled, and that leaving its iteration is a cancel.
 
-CN-04's other half, about servers, is in `leaving_learnt`. Never here: what a cancel tells producers and consumers
-(`cancellation_objects`).
+What CN-04 and CN-05 say of servers is in `leaving_learnt` and `_scripted_cleanups`. Never here: what a cancel tells
+producers and consumers (`cancellation_objects`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from streamspec.harness.core.written_calls import (
     waiting,
 )
 from streamspec.harness.core.written_calls import told as tells
-from streamspec.harness.rules import leaving_learnt
+from streamspec.harness.rules import _scripted_cleanups, leaving_learnt
 from streamspec.harness.rules._cancels import (
     CANCELLED,
     after,
@@ -59,6 +59,7 @@ def _cancel(call: int) -> tuple[Part, ...]:
 
 def cleaned_once(h: History) -> Iterator[Finding]:
     yield from leaving_learnt.cleaned_once(h)
+    yield from _scripted_cleanups.handlers_clean_up_once(h)
     for session in single(h):
         for listen in spans(h, session, "listen"):
             twice = [(record, n) for record, n in _runs(h, session, listen) if isinstance(n, int) and n > 1]
@@ -69,6 +70,7 @@ def cleaned_once(h: History) -> Iterator[Finding]:
 
 
 def cleaned_before_the_first_item(h: History) -> Iterator[Finding]:
+    yield from _scripted_cleanups.handlers_clean_up_early(h)
     yield from _cleaned(h, began=False)
 
 
@@ -115,13 +117,14 @@ _DURING: Final = (begun(2, "cancel", "canceller"), _RAN, back(2))
 CN_04 = Rule(
     id="CN-04",
     level=Level.MUST,
-    sentence="Every cleanup runs, and exactly once, when the stream is cancelled or its client leaves.",
+    sentence="Every cleanup runs, and exactly once, when a stream is cancelled, its client leaves, or a handler ends.",
     source="seed 004 acceptance criteria; seed 002 'Best Practices' 3; seed 000 'Cancellation'",
     why="A cleanup that is missing leaks a connection for every reader that left; one that runs twice frees another's.",
     needs=("object|role:finite", "feature:cancel|role:endless", "feature:listeners|told:cleanups"),
     check=cleaned_once,
     good=(
         *leaving_learnt.CLEANED,
+        *_scripted_cleanups.CLEANED,
         played(*_BEGUN, _DURING, SETTLED),
         # a moment later is soon enough
         played(*_BEGUN, _cancel(2), _RAN, SETTLED),
@@ -132,6 +135,7 @@ CN_04 = Rule(
     ),
     bad=(
         *leaving_learnt.UNCLEANED,
+        *_scripted_cleanups.UNCLEANED,
         played(*_BEGUN, _cancel(2), SETTLED),
         played(*_BEGUN, _DURING, tells(cleanup__a=2), SETTLED),
         together(
@@ -145,17 +149,19 @@ CN_04 = Rule(
 CN_05 = Rule(
     id="CN-05",
     level=Level.MUST,
-    sentence="What was acquired for a stream is released when it is cancelled before its first item.",
+    sentence="What was acquired for a stream is released when it is cancelled, or left, before its first item.",
     source="seed 004 acceptance criteria (stream cancellation cleans up resources)",
     why="Readers that leave while they wait for the first item are the commonest, and each one would leak.",
-    needs=("object", "feature:cancel", "feature:listeners"),
+    needs=("object|told:cleanups", "feature:cancel|feature:gate", "feature:listeners|feature:generate"),
     check=cleaned_before_the_first_item,
     good=(
+        *_scripted_cleanups.RELEASED,
         played(_LISTEN, _cancel(1), _RAN, SETTLED),
         # the first send waited, and was refused
         played(_LISTEN, waiting(1, 1), _DURING, refused(1, CANCELLED), SETTLED),
     ),
     bad=(
+        *_scripted_cleanups.KEPT,
         played(_LISTEN, _cancel(1), SETTLED),
         played(_LISTEN, waiting(1, 1), _cancel(2), refused(1, CANCELLED), SETTLED),
     ),

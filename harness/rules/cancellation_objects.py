@@ -1,7 +1,7 @@
 """CN on objects: what a cancel tells the producer and the consumer of a stream inside a process.
 
-Never here: a cancel over a wire (CN-21), a send that was parked when the cancel came (BP-09), or what a stream has to
-clean up.
+CN-01 and CN-10 speak of servers, too (`_scripted_cancels`). Never here: a cancel's neighbours (CN-21), a send that was
+parked when it came (BP-09), or what a stream has to clean up.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from streamspec.harness.core.written_calls import (
     waiting,
 )
 from streamspec.harness.core.written_calls import told as tells
+from streamspec.harness.rules import _scripted_cancels
 from streamspec.harness.rules._cancels import (
     CANCELLED,
     after,
@@ -65,6 +66,7 @@ _FULL: Final = (sends(0, 1, 2), _cancel(2), SETTLED)  # two items are in the buf
 
 
 def producers_learn(h: History) -> Iterator[Finding]:
+    yield from _scripted_cancels.senders_are_told_cancelled(h)
     yield from uncancelled(h)
     for session, cancel in cancelled(h):
         late = after(h, session, noticed(h, session, cancel), "send")
@@ -93,12 +95,13 @@ def _unlearnt(h: History, session: str, late: Span) -> str:
 CN_01 = Rule(
     id="CN-01",
     level=Level.MUST,
-    sentence="After the consumer's cancel every send is refused, with CANCELLED where errors have codes.",
+    sentence="After a cancel every send is refused, and a server's handler told: CANCELLED, where errors have codes.",
     source="seed 000 'Cancellation' (throws StreamException with CANCELLED)",
     why="A producer that is not told works on for nobody, and takes its work for delivered.",
-    needs=("object", "feature:cancel"),
+    needs=("object|told:cancel_code", "feature:cancel|feature:generate", "object|told:cancel_seen"),
     check=producers_learn,
     good=(
+        *_scripted_cancels.NAMED,
         played(*_FULL, failed(3, "send", CANCELLED, arg="producer:3"), failed(4, "send", CANCELLED)),
         # errors without codes: any is an answer
         played(*_FULL, failed(3, "send", arg="producer:3")),
@@ -108,6 +111,7 @@ CN_01 = Rule(
         played(sends(0, 1, 2), _cancel(2), send(3, 3), SETTLED, failed(4, "send", CANCELLED)),
     ),
     bad=(
+        *_scripted_cancels.UNNAMED,
         played(*_FULL, send(3, 3)),
         played(*_FULL, failed(3, "send", "UNAVAILABLE")),
         played(*_FULL, waiting(3, 3), SETTLED),
@@ -246,6 +250,7 @@ GOES_ON: Final = (
 def one_outcome(h: History) -> Iterator[Finding]:
     """Both outcomes must have been seen: a race that always goes the same way shows little. A stream that was cancelled
     after its end may say so; one that tells of its cancel and then ends must be known not to do so always."""
+    yield from _scripted_cancels.races_have_one_outcome(h)
     yield from uncancelled(h)
     seen: dict[str, Evidence] = {}
     turned: list[tuple[Evidence, str]] = []
@@ -311,9 +316,10 @@ CN_10 = Rule(
     sentence="When a cancel races a completion, each side is told an outcome; after a cancel was told there is no end.",
     source="gRPC core concepts 'RPC termination'; Reactive Streams §1.7",
     why="A consumer that is told both acts twice; one that is told neither waits for ever.",
-    needs=("object", "feature:cancel", "feature:complete"),
+    needs=("object|told:terminals", "feature:cancel|told:cancel_seen", "feature:complete", "object|told:state"),
     check=one_outcome,
     good=(
+        *_scripted_cancels.ONE,
         together(("1", {}, _ENDED), ("2", {}, _REFUSED)),
         # cancelled after its end, and closed therefore
         together(("1", {}, _CLOSED), ("2", {}, _REFUSED)),
@@ -321,6 +327,7 @@ CN_10 = Rule(
         together(("1", {}, _TURNED), ("2", {}, _ENDED)),
     ),
     bad=(
+        *_scripted_cancels.TWO,
         together(("1", {}, _TURNED), ("2", {}, _REFUSED)),
         played(*_race(begun(2, "receive", "consumer"), SETTLED)),
         played(begun(0, "complete"), _cancel(1), SETTLED),

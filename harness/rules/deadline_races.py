@@ -11,6 +11,16 @@ from streamspec.harness.core import calls
 from streamspec.harness.core.event import Completed, Failed, Settled
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written_calls import SETTLED, back, begun, done, end, fail, refused, sends, waiting
+from streamspec.harness.rules._scripted_deadlines import EARLY, NOT_EARLY, deadline_is_not_early
+from streamspec.harness.rules._scripted_ends import both
+from streamspec.harness.rules._scripted_races import (
+    DECIDED,
+    LET_GO,
+    STILL_BLOCKED,
+    UNDECIDED,
+    blocked_send_is_let_go,
+    one_outcome_each,
+)
 from streamspec.harness.rules._times import (
     Limit,
     answers,
@@ -63,9 +73,10 @@ DL_04 = Rule(
     sentence="A deadline that has not passed is never reported (to within 10 ms, or one in a hundred).",
     source="gRPC statuscodes.md DEADLINE_EXCEEDED (the deadline expired before the operation could complete)",
     why="A stream that ends before its time throws away answers that were on their way.",
-    needs=("object", "feature:deadline"),
-    check=never_early,
+    needs=("object|script", "feature:deadline|feature:deadline_ms"),
+    check=both(never_early, deadline_is_not_early),
     good=(
+        *NOT_EARLY,
         timed(_WAITS, 1_990, _TOLD, deadline_ms=2_000),
         timed(_WAITS, 9_910, _TOLD, deadline_ms=10_000),
         # the idle limit had passed
@@ -74,6 +85,7 @@ DL_04 = Rule(
         timed(_WAITS, done(1, "error", arg="TIMED_OUT"), _TOLD, deadline_ms=9_000),
     ),
     bad=(
+        *EARLY,
         timed(_WAITS, 980, _TOLD, deadline_ms=1_000),
         timed(_WAITS, 800, refused(0, "", "TimeoutError"), Failed("TimeoutError"), deadline_ms=1_000),
     ),
@@ -118,10 +130,11 @@ DL_05 = Rule(
     sentence="The deadline also ends a send that is blocked because the stream is full.",
     source="contract 2 and 3 (design 1); seed 000 'Blocking'; seed 001 'Flow Control' (wait for room, or for the end)",
     why="A slow consumer and a deadline come together: a producer that is stuck then is stuck for ever.",
-    needs=("object", "feature:deadline"),
+    needs=("object|script", "feature:deadline|feature:deadline_ms"),
     after=("DL-01",),
-    check=fires_while_a_send_is_blocked,
+    check=both(fires_while_a_send_is_blocked, blocked_send_is_let_go),
     good=(
+        *LET_GO,
         timed(_FULL, SETTLED, 1_000, refused(1, "CANCELLED"), SETTLED, deadline_ms=1_000),
         timed(_FULL, Settled(exact=False), 1_000, refused(1, "UNAVAILABLE"), deadline_ms=1_000, kind="threads"),
         # with threads it may only be slow to say so
@@ -134,6 +147,7 @@ DL_05 = Rule(
         timed(waiting(0, 1), SETTLED, 6_000, SETTLED, deadline_ms=1_000),
     ),
     bad=(
+        *STILL_BLOCKED,
         timed(_FULL, SETTLED, 6_000, SETTLED, deadline_ms=1_000),
         timed(_FULL, 5_500, Settled(exact=False, late=("producer",)), deadline_ms=1_000, kind="threads"),
     ),
@@ -206,10 +220,11 @@ DL_06 = Rule(
     sentence="A deadline that races a completion gives each side one outcome; the two need not agree.",
     source="gRPC core concepts 'RPC termination' (independent, local determinations); Reactive Streams §1.7",
     why="A consumer that is told both acts on both: it shows a result and reports that there was none.",
-    needs=("object", "feature:deadline", "feature:complete"),
+    needs=("object|script", "feature:deadline|feature:deadline_ms", "feature:complete"),
     after=("DL-01",),
-    check=one_outcome_for_each_side,
+    check=both(one_outcome_for_each_side, one_outcome_each),
     good=(
+        *DECIDED,
         timed(_WAITS, 1_000, done(1, "complete"), _TOLD, fail(2, "TIMED_OUT", first=False), deadline_ms=1_000),
         timed(_WAITS, 999, done(1, "complete"), back(0, "end"), Completed(), end(2, first=False), deadline_ms=1_000),
         # what is told to those who ask again is not an outcome
@@ -221,6 +236,7 @@ DL_06 = Rule(
               deadline_ms=1_000),
     ),
     bad=(
+        *UNDECIDED,
         timed(_WAITS, 1_000, _TOLD, done(1, "complete"), end(2), deadline_ms=1_000),
         timed(_WAITS, 999, done(1, "complete"), back(0, "end"), Completed(), fail(2, "TIMED_OUT"), deadline_ms=1_000),
         timed(_WAITS, 1_000, done(1, "complete"), *_LATE, deadline_ms=1_000),

@@ -1,4 +1,4 @@
-"""DL: what a deadline does to the consumer and to the handler of a stream object.
+"""DL: what a deadline does to the consumer and to the handler of a stream object, or of a scripted stream.
 
 Early is exact; late counts only long after, and only where nothing but time can have ended the stream. Never here: a
 guess when a timer fired.
@@ -12,6 +12,19 @@ from streamspec.harness.core import calls
 from streamspec.harness.core.event import Failed, Settled
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written_calls import SETTLED, back, begun, done, refused, sends, take, told
+from streamspec.harness.rules._scripted_deadlines import (
+    CLIENT_TOLD,
+    CLIENT_UNTOLD,
+    HANDLER_GOES_ON,
+    HANDLER_STOPPED,
+    LEFT_TOLD,
+    LEFT_UNTOLD,
+    client_is_told,
+    scripted_handler_is_stopped,
+    time_left_is_told,
+)
+from streamspec.harness.rules._scripted_ends import both
+from streamspec.harness.rules._scripted_races import CALLED_TOO_LATE, NOT_CALLED, no_handler_for_the_late
 from streamspec.harness.rules._times import (
     Limit,
     answers,
@@ -89,12 +102,14 @@ _TOLD: Final = (refused(0, "TIMED_OUT"), Failed("TIMED_OUT"))
 DL_01 = Rule(
     id="DL-01",
     level=Level.MUST,
-    sentence="When the deadline has passed the consumer is told so: TIMED_OUT, DEADLINE_EXCEEDED or a TimeoutError.",
+    sentence="When the deadline has passed the consumer is told so: TIMED_OUT, DEADLINE_EXCEEDED or a TimeoutError; "
+    "over a wire that has no codes, a failure.",
     source="gRPC core concepts 'Deadlines/Timeouts', statuscodes.md DEADLINE_EXCEEDED; seed 000 TIMED_OUT",
     why="A consumer that is not told waits for ever, or takes half an answer for a whole one.",
-    needs=("object", "feature:deadline"),
-    check=consumer_is_told,
+    needs=("object|script", "feature:deadline|feature:deadline_ms"),
+    check=both(consumer_is_told, client_is_told),
     good=(
+        *CLIENT_TOLD,
         timed(_WAITS, 1_000, *_TOLD, SETTLED, deadline_ms=1_000),
         timed(_WAITS, 1_000, refused(0, "", "TimeoutError"), Failed("TimeoutError"), deadline_ms=1_000),
         # what was accepted before may still be delivered first
@@ -108,6 +123,7 @@ DL_01 = Rule(
         timed(_WAITS, 9_000, Settled(exact=False), deadline_ms=1_000, kind="threads"),
     ),
     bad=(
+        *CLIENT_UNTOLD,
         timed(_WAITS, 6_000, SETTLED, deadline_ms=1_000),
         timed(_WAITS, 5_500, Settled(exact=False, late=("consumer",)), deadline_ms=1_000, kind="threads"),
         timed(_WAITS, 1_000, refused(0, "CANCELLED"), deadline_ms=1_000),
@@ -156,10 +172,11 @@ DL_02 = Rule(
     sentence="When the deadline has passed the handler is stopped too: its send or its sleep raises.",
     source="contract 3 (design 1); seed 001 'Always check context'; gRPC guide 'Deadlines' (the call is cancelled)",
     why="A handler that nobody stops works on for a consumer that has gone; every late stream leaves one behind.",
-    needs=("object", "feature:deadline", "feature:produce"),
+    needs=("object|script", "feature:deadline|feature:deadline_ms", "feature:produce|told:ended"),
     after=("DL-01",),
-    check=handler_is_stopped,
+    check=both(handler_is_stopped, scripted_handler_is_stopped),
     good=(
+        *HANDLER_STOPPED,
         timed(_PRODUCE, 1_000, _STOPPED, deadline_ms=1_000),
         # over for another reason
         timed(_PRODUCE, 1_000, done(1, "cancel", "consumer"), _STOPPED, deadline_ms=1_000),
@@ -168,6 +185,7 @@ DL_02 = Rule(
         timed(_PRODUCE, 9_000, Settled(exact=False), deadline_ms=1_000, kind="threads"),
     ),
     bad=(
+        *HANDLER_GOES_ON,
         timed(_PRODUCE, 6_000, SETTLED, deadline_ms=1_000),
         timed(_PRODUCE, 5_500, Settled(exact=False, late=("maker",)), deadline_ms=1_000, kind="threads"),
     ),
@@ -221,9 +239,13 @@ DL_03 = Rule(
     sentence="A handler can see how much time is left until the deadline.",
     source="gRPC core concepts 'Deadlines/Timeouts' (the server can query how much time is left)",
     why="A handler that knows its time can send what it has, instead of losing all of it at the deadline.",
-    needs=("object", "feature:deadline", "feature:produce", "feature:remaining"),
-    check=time_left_is_visible,
+    needs=(
+        *("object|script", "feature:deadline|feature:deadline_ms", "feature:produce|script"),
+        "feature:remaining|told:remaining_ms",
+    ),
+    check=both(time_left_is_visible, time_left_is_told),
     good=(
+        *LEFT_TOLD,
         timed(_PRODUCE, deadline_ms=1_000, features="remaining"),
         timed(_PRODUCE, 110, _LOOK, deadline_ms=1_000, features="remaining"),
         # a clock that stands still once the stream is over
@@ -233,6 +255,7 @@ DL_03 = Rule(
               features="remaining"),
     ),
     bad=(
+        *LEFT_UNTOLD,
         timed(_PRODUCE[0], told(handler="began"), deadline_ms=1_000, features="remaining"),
         timed(_PRODUCE, deadline_ms=500, features="remaining"),
         timed(_PRODUCE, deadline_ms=5_000, features="remaining"),
@@ -263,12 +286,16 @@ DL_07 = Rule(
     sentence="A handler that is asked for after the deadline is not called.",
     source="gRPC core concepts 'Deadlines/Timeouts'; grpc-java (a call whose deadline has passed is not started)",
     why="Work that is begun when nobody waits for it any more is work for nothing, and often work with effects.",
-    needs=("object", "feature:deadline", "feature:produce"),
-    check=no_handler_when_it_is_too_late,
+    needs=("object|script", "feature:deadline|feature:deadline_ms", "feature:produce|told:called"),
+    check=both(no_handler_when_it_is_too_late, no_handler_for_the_late),
     good=(
+        *NOT_CALLED,
         timed(_WAITS, 1_000, _TOLD, done(1, "produce", "maker", "idles"), deadline_ms=1_000),
         # called in time, and slow to begin
         timed(_WAITS, begun(1, "produce", "maker"), 1_000, _TOLD, told(handler="began"), deadline_ms=1_000),
     ),
-    bad=(timed(_WAITS, 1_000, _TOLD, begun(1, "produce", "maker"), told(handler="began"), deadline_ms=1_000),),
+    bad=(
+        *CALLED_TOO_LATE,
+        timed(_WAITS, 1_000, _TOLD, begun(1, "produce", "maker"), told(handler="began"), deadline_ms=1_000),
+    ),
 )

@@ -78,7 +78,7 @@ def _tally(h: History, session: str) -> tuple[set[int], set[int]]:
 def end_counts_rightly(h: History) -> Iterator[Finding]:
     if COUNTED_END not in features(h):
         return
-    for session in h.sessions():
+    for session in standing.usual(h):
         found = _whole(h, session)
         if isinstance(found, Finding):
             yield found
@@ -167,7 +167,7 @@ def error_leaves_the_stream_open(h: History) -> Iterator[Finding]:
     """Held by what came behind a record that failed; broken by a stream that ended there and owed more."""
     if RECORD_ERRORS not in features(h):
         return
-    for session in h.sessions():
+    for session in standing.usual(h):
         if h.role(session) == "failing":
             continue
         items = standing.items(h, session)
@@ -231,7 +231,7 @@ def error_has_a_code(h: History) -> Iterator[Finding]:
     """In bulk streams the code stands under `error`."""
     if RECORD_ERRORS not in features(h):
         return
-    for session in h.sessions():
+    for session in standing.usual(h):
         errors = [(r, r.event) for r in standing.items(h, session) if is_record_error(r.event)]
         nameless = [r for r, e in errors if isinstance(e, Item) and not {"code", "error"} & _filled(e.kept)]
         if nameless and isinstance(nameless[0].event, Item):
@@ -276,7 +276,7 @@ def total_is_told_ahead(h: History) -> Iterator[Finding]:
     """Later records about the stream may tell it again."""
     if ANNOUNCED_TOTAL not in features(h):
         return
-    for session in h.sessions():
+    for session in standing.usual(h):
         found = _whole(h, session)
         metas = [(r, r.event) for r in standing.theirs(h, Meta, session) if isinstance(r.event, Meta)]
         telling = next(((r, t) for r, e in metas if (t := _number(e.kept, _TOTAL)) is not None), None)

@@ -12,6 +12,15 @@ from streamspec.harness.core import calls
 from streamspec.harness.core.event import Completed, Failed, Settled
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written_calls import SETTLED, back, begun, done, refused, send, take
+from streamspec.harness.rules._scripted_ends import both
+from streamspec.harness.rules._scripted_idle import (
+    HIDDEN,
+    NOT_PUT_OFF,
+    PUT_OFF,
+    SHOWN,
+    idle_end_is_a_failure,
+    items_put_the_end_off,
+)
 from streamspec.harness.rules._times import (
     LATE_MS,
     Limit,
@@ -90,9 +99,10 @@ DL_08 = Rule(
     source="seed 003 'Add heartbeat messages' (what keeps a stream alive); seed 004's successor (an idle limit that "
     "every chunk resets, and a ceiling that none does)",
     why="A limit that counts from the beginning ends streams that are busy; one that items put off for ever ends none.",
-    needs=("object", "feature:idle"),
-    check=items_put_off_the_idle_end_alone,
+    needs=("object|script", "feature:idle|feature:idle_ms"),
+    check=both(items_put_off_the_idle_end_alone, items_put_the_end_off),
     good=(
+        *PUT_OFF,
         timed(_FIRST, 800, _SECOND, 1_500, send(4, 3), take(5, 2, 3), _RECEIVES, 2_500, _OVER, idle_ms=1_000),
         # an item that nobody has received yet may or may not count
         timed(_FIRST, 800, send(2, 2), 1_000, _RECEIVES, _OVER, idle_ms=1_000),
@@ -100,6 +110,7 @@ DL_08 = Rule(
         timed(_FIRST, 800, _SECOND, _RECEIVES, 1_500, _OVER, idle_ms=1_000, deadline_ms=1_500),
     ),
     bad=(
+        *NOT_PUT_OFF,
         timed(_FIRST, 800, _SECOND, _RECEIVES, 1_000, _OVER, idle_ms=1_000),
         timed(_FIRST, 6_000, _SECOND, idle_ms=7_000, deadline_ms=1_000),
     ),
@@ -140,10 +151,11 @@ DL_09 = Rule(
     sentence="An end that an idle limit makes is shown with a terminal.",
     source="seed 003 (stream-end, with its reason); LC-14",
     why="A consumer that is not told waits on a stream that is over, and its producer has gone long ago.",
-    needs=("object", "feature:idle"),
+    needs=("object|script", "feature:idle|feature:idle_ms"),
     after=("DL-01",),
-    check=an_idle_end_is_shown,
+    check=both(an_idle_end_is_shown, idle_end_is_a_failure),
     good=(
+        *SHOWN,
         timed(_FIRST, _RECEIVES, 1_000, _OVER, SETTLED, idle_ms=1_000),
         timed(_FIRST, _RECEIVES, 1_000, back(9, "end"), Completed(), idle_ms=1_000),
         # life goes on, or may: with threads nobody was waited for
@@ -153,6 +165,7 @@ DL_09 = Rule(
         timed(done(0, "pause"), _RECEIVES, 6_000, SETTLED, idle_ms=1_000),
     ),
     bad=(
+        *HIDDEN,
         timed(_FIRST, _RECEIVES, 6_000, SETTLED, idle_ms=1_000),
         timed(_FIRST, _RECEIVES, 5_500, Settled(exact=False, late=("consumer",)), idle_ms=1_000, kind="threads"),
     ),

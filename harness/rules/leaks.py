@@ -8,7 +8,7 @@ honest reasons.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -17,7 +17,7 @@ from streamspec.harness.core import accounts, standing
 from streamspec.harness.core.event import Closed, Completed, Did, Ended, Failed, Item, Opened, Refused, Told
 from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
-from streamspec.harness.core.script import Ask
+from streamspec.harness.core.script import SCRIPT, Ask, Script
 from streamspec.harness.core.written import ASK, CANCEL, ENDED, EOF, RESET, account, head, item, told, written
 from streamspec.harness.rules._accounts import budget_ns, did, leaves
 
@@ -82,17 +82,23 @@ def failed(h: History) -> Ends:
     return {s: found[0] for s, found in ends.items() if found}
 
 
+def in_time(h: History) -> Ends:
+    """Scripted streams that ended well, long before their deadline: of those a timer may be left."""
+    streams = [s for s in h.sessions(SCRIPT) if "deadline_ms" in h.options(s) and standing.opened(h, s)]
+    return _known({s: None if h.first(Failed, s) else standing.whole(h, s) for s in streams})
+
+
 def left(how: str) -> Callable[[History], Ends]:
     """Streams whose client left in this way after their first item."""
     return lambda h: {leave.session: leave.at for leave in leaves(h, "endless", how) if h.first(Item, leave.session)}
 
 
 def refused(h: History) -> Ends:
-    """Requests that nobody can serve: malformed, or behind an id that nobody gave."""
+    """Requests that nobody can serve: malformed, behind an id that nobody gave, or without the user's credentials."""
     found: dict[str, Record | None] = {}
     for s in h.sessions():
         malformed = did(h, s, "ask:malformed") is not None
-        if malformed or any(isinstance(act, Ask) and act.behind for act in h.acts(s)):
+        if malformed or any(isinstance(act, Ask) and (act.behind or act.credentials) for act in h.acts(s)):
             record = h.first((Opened, Refused), s)
             found[s] = record if record and _refuses(record.event, malformed=malformed) else None
     return _known(found)
@@ -193,8 +199,10 @@ def _returned(counts: Sequence[Count]) -> Finding:
 
 # -- histories written by hand -----------------------------------------------------------------------------------------
 
+_TIMED: Final = MappingProxyType({"deadline_ms": 60_000})
 _CYCLES: Final = {
     "completed": ("finite", (ASK, head(), item(0), ENDED, EOF)),
+    "ended before their deadline": (SCRIPT, (ASK, head(), item(0), ENDED, EOF)),
     "failed": ("failing", (ASK, head(), item(0), RESET)),
     "were left": ("endless", (ASK, head(), item(0), Did("cancel:fin"), CANCEL[1])),
     "were left abruptly": ("endless", (ASK, head(), item(0), *CANCEL)),
@@ -230,7 +238,9 @@ def cycled(
     for n, values_ in enumerate(watched, 1):
         at_ms = start_ms + 8 + waited_ms * n / len(watched)
         rows += told(session, account(at_ms, **values_), start_ms=at_ms)
-    return written(*rows, declared={"tells.open.per": "run", "process": "spawn"})
+    h = written(*rows, declared={"tells.open.per": "run", "process": "spawn"})
+    sessions = (replace(s, options=_TIMED) if s.role == SCRIPT else s for s in h.header.script.sessions)
+    return replace(h, header=replace(h.header, script=Script(tuple(sessions))))
 
 
 def good(kind: str) -> tuple[History, ...]:

@@ -89,7 +89,7 @@ def _rose(found: Sequence[Figure], since: Record) -> bool:
 def _others(h: History, leave: Leave) -> float:
     """The pace at which a total of the run grew before this stream was asked for: other clients', or that of streams
     that were left before."""
-    if not accounts.per_run(h, "produced"):
+    if not accounts.per_run(h, "produced", leave.session):
         return 0.0
     ask = accounts.asked(h, leave.session)
     every = [f for session in h.sessions() for f in accounts.figures(h, session, "produced")]

@@ -11,6 +11,7 @@ from streamspec.harness.core import accounts, standing
 from streamspec.harness.core.event import Did
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CANCEL, ENDED, EOF, account, head, item, told, written
+from streamspec.harness.rules import _scripted_cancels
 from streamspec.harness.rules._accounts import (
     LEARNT,
     TIMES,
@@ -39,6 +40,7 @@ _LATE: Final = 0.9  # of a budget, from the leaving to the question of the accou
 def idle_producers_learn(h: History) -> Iterator[Finding]:
     """Several streams are left one after the other, and the last one watched for all: most producers learn of it at
     once, and a long wait for each of the others would cost a minute. The last three count."""
+    yield from _scripted_cancels.idle_handlers_learn(h)
     left = leaves(h, "idle")[-TIMES:]
     pairs = [moved_back(h, leave) for leave in left]
     if left and None not in pairs:
@@ -76,7 +78,7 @@ def _unlearnt(h: History, left: tuple[Leave, ...], name: str) -> tuple[Figure, F
     base = accounts.before_asking(h, left[0].session, name)[-1:]
     told_ = accounts.figures(h, left[-1].session, name)
     now = accounts.late(told_, left[-1].at, _LATE * budget_ns(h, "learn_ms"))[-1:]
-    if not accounts.per_run(h, name) or not base or not now:
+    if not accounts.per_run(h, name, left[-1].session) or not base or not now:
         return None
     same = now[0].value - base[0].value >= len(left) if name == "open" else now[0].value == base[0].value
     return (base[0], now[0]) if same else None
@@ -112,6 +114,7 @@ CN_02 = Rule(
     needs=("role:idle", "told:open|told:cancelled|told:ended"),
     check=idle_producers_learn,
     good=(
+        *_scripted_cancels.RESTED,
         idle(1, 2, 3),
         # told of one stream at a time
         idle(1, 2, 3, per="stream"),
@@ -127,7 +130,7 @@ CN_02 = Rule(
         # nothing of what it tells was ours to begin with
         idle(open_=0),
     ),
-    bad=(idle(), idle(heartbeat_ms=500)),
+    bad=(idle(), idle(heartbeat_ms=500), *_scripted_cancels.UNTOLD),
 )
 
 
@@ -155,7 +158,7 @@ def _ran(h: History, session: str) -> int | None:
     following = next((s for s in _later_sessions(h, session) if accounts.figures(h, s, "cleanups")), None)
     base = accounts.before_asking(h, session, "cleanups")
     then = accounts.before_asking(h, following, "cleanups") if following else ()
-    return then[-1].value - base[-1].value if then and accounts.per_run(h, "cleanups") else mine[-1].value
+    return then[-1].value - base[-1].value if then and accounts.per_run(h, "cleanups", session) else mine[-1].value
 
 
 def _later_sessions(h: History, session: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""LC on objects: what calls mean that come after an ending, and what an ending still owes.
+"""LC: what calls mean that come after an ending, and what an ending still owes; on objects, and by scripts on servers.
 
 A second ending may be refused or do nothing, as the dialect has it; what it may not do is show. Never here: what a
-consumer is shown of a first ending (`lifecycle_objects`).
+consumer is shown of a first ending (`lifecycle_objects`), or the checks of servers (`_scripted_lifecycle`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.calls import END, Span, dropped
+from streamspec.harness.core.event import Completed, Expired, Failed, Item
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
+from streamspec.harness.core.steps import Complete, Gate, Send
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, account, chunked, item
 from streamspec.harness.core.written_calls import (
     SETTLED,
     back,
@@ -27,6 +30,7 @@ from streamspec.harness.core.written_calls import (
     together,
     waiting,
 )
+from streamspec.harness.rules import _scripted_lifecycle as servers
 from streamspec.harness.rules._endings import (
     NEVER,
     Story,
@@ -38,6 +42,7 @@ from streamspec.harness.rules._endings import (
     stories,
     text,
 )
+from streamspec.harness.rules._scripted_ends import BADLY, FAIL, GENERATE, MARKED, THREE, WELL, both, scripted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +83,7 @@ def _complete_after_error(story: Story) -> Iterator[Finding]:
 
 
 _ERRED: Final = (send(0, 1), done(1, "error", arg="NOT_FOUND"))
+_FAILED: Final = ((GENERATE, FAIL), BADLY)
 
 LC_03 = Rule(
     id="LC-03",
@@ -85,16 +91,23 @@ LC_03 = Rule(
     sentence="A complete after an error is refused or does nothing, and shows nowhere.",
     source="seed 000 'Completion' (never call both); Reactive Streams §1.7",
     why="A late complete that wins turns a failure into half an answer that looks whole.",
-    needs=("object", "feature:complete", "feature:error"),
+    needs=("object|script", "feature:complete", "feature:error|feature:fail", "object|feature:explicit_end"),
     after=("LC-01",),
-    check=each(_complete_after_error),
+    check=both(each(_complete_after_error), servers.complete_after_error),
     good=(
+        scripted(_FAILED, ((GENERATE, FAIL, Complete()), BADLY)),
+        # whole, but without the word that success has: nobody takes that for a success
+        scripted(_FAILED, ((GENERATE, FAIL, Complete()), (*THREE, EOF))),
+        # its failures look like success, whatever follows them: that is another rule's
+        scripted(((GENERATE, FAIL), WELL), ((GENERATE, FAIL, Complete()), WELL)),
         played(_ERRED, failed(2, "complete", "UNAVAILABLE"), takes(3, 0, 1, 1), fail(4, "NOT_FOUND")),
         played(_ERRED, done(2, "complete"), takes(3, 0, 1, 1), fail(4, "NOT_FOUND"), fail(5, "NOT_FOUND", first=False)),
         # both at once: whichever won
         played(begun(0, "error"), done(1, "complete", "other"), refused(0, "UNAVAILABLE"), end(2)),
     ),
     bad=(
+        scripted(_FAILED, ((GENERATE, FAIL, Complete()), WELL)),
+        scripted(((GENERATE, FAIL, Complete()), (*BADLY[:-2], Completed(), ENDED, EOF))),
         played(_ERRED, done(2, "complete"), takes(3, 0, 1, 1), end(4)),
         played(_ERRED, begun(2, "complete"), takes(3, 0, 1, 1), fail(4, "NOT_FOUND"), SETTLED),
     ),
@@ -129,6 +142,8 @@ def _error_after_complete(story: Story) -> Iterator[Finding]:
 
 
 _COMPLETED: Final = (send(0, 1), done(1, "complete"))
+_REFUSES: Final[dict[str, str | int | bool]] = {"tells.refused.per": "stream"}
+_REFUSED: Final = account(100, refused=1)
 
 LC_04 = Rule(
     id="LC-04",
@@ -136,9 +151,17 @@ LC_04 = Rule(
     sentence="An error after a complete is refused or does nothing, and shows nowhere, or wins while it still drains.",
     source="seed 000 'Completion' (never call both); Reactive Streams §1.7",
     why="A late error that shows makes a consumer throw away an answer that it had whole.",
-    needs=("object", "feature:complete", "feature:error"),
-    check=each(_error_after_complete),
+    needs=("object|script", "feature:complete", "feature:error|feature:fail", "object|feature:explicit_end"),
+    check=both(each(_error_after_complete), servers.error_after_complete),
     good=(
+        scripted(((GENERATE, Complete(), FAIL), WELL)),
+        # a dialect in which an error wins while items are still on their way
+        scripted(((GENERATE, Complete(), FAIL), BADLY), declared=MARKED | _REFUSES),
+        # it was refused, and what shows is another failure
+        scripted(
+            ((GENERATE, Complete(), FAIL), (*THREE, Failed("UNAVAILABLE"), ENDED, EOF, _REFUSED)),
+            declared=MARKED | _REFUSES,
+        ),
         played(_COMPLETED, failed(2, "error", "UNAVAILABLE", arg="NOT_FOUND"), takes(3, 0, 1, 1), end(4)),
         played(_COMPLETED, takes(2, 0, 1, 1), end(3), done(4, "error", arg="NOT_FOUND"), end(5, first=False)),
         # a dialect in which an error wins while items are still to be received
@@ -147,6 +170,8 @@ LC_04 = Rule(
         played(_COMPLETED, takes(2, 0, 1, 1), end(3), done(4, "error", arg="NOT_FOUND"), fail(5, "UNAVAILABLE")),
     ),
     bad=(
+        scripted(((GENERATE, Complete(), Gate("a"), FAIL), (*WELL[:-2], Failed("NOT_FOUND"), ENDED, EOF))),
+        scripted(((GENERATE, Complete(), FAIL), (*BADLY, _REFUSED)), declared=MARKED | _REFUSES),
         played(_COMPLETED, takes(2, 0, 1, 1), end(3), done(4, "error", arg="NOT_FOUND"), fail(5, "NOT_FOUND")),
         played(_COMPLETED, failed(2, "error", "UNAVAILABLE", arg="NOT_FOUND"), takes(3, 0, 1, 1), fail(4, "NOT_FOUND")),
         played(_COMPLETED, begun(2, "error", arg="NOT_FOUND"), takes(3, 0, 1, 1), end(4), SETTLED),
@@ -206,22 +231,30 @@ _ONCE: Final[tuple[str, dict[str, int | str], tuple[Part, ...]]] = (
     (sends(0, 1, 2), done(2, "complete"), takes(3, 0, 1, 2), end(5)),
 )
 
+_DONE: Final = ((GENERATE, Complete()), WELL)
+
 LC_05 = Rule(
     id="LC-05",
     level=Level.MUST,
     sentence="A second complete is refused or does nothing, and shows nowhere.",
     source="seed 000 'Completion'; Reactive Streams §1.7",
     why="Two parts of a handler that both tidy up must not cost the consumer what it had not read yet.",
-    needs=("object", "feature:complete"),
-    after=("LC-12",),
-    check=complete_twice,
+    needs=("object|script", "feature:complete", "object|feature:explicit_end"),
+    after=("LC-01", "LC-12"),
+    check=both(complete_twice, servers.complete_twice),
     good=(
+        scripted(_DONE, ((GENERATE, Complete(), Complete()), WELL)),
+        # it does not come whole after one complete either
+        scripted(((GENERATE, Complete()), BADLY), ((GENERATE, Complete(), Complete()), BADLY)),
         played(_TWICE, takes(4, 0, 1, 2), end(6)),
         played(sends(0, 1, 1), done(1, "complete"), failed(2, "complete", "UNAVAILABLE"), takes(3, 0, 1, 1), end(4)),
         # a loss without a control: not known whose
         played(_TWICE, takes(4, 0, 1, 1), end(5)),
     ),
     bad=(
+        scripted(_DONE, ((GENERATE, Complete(), Complete()), (*WELL[:3], *WELL[-3:]))),
+        scripted(_DONE, ((GENERATE, Complete(), Complete()), (*THREE, EOF))),
+        scripted(((GENERATE, Complete(), Complete()), (*WELL[:-2], Completed(), ENDED, EOF))),
         together(_ONCE, ("twice", {}, (_TWICE, takes(4, 0, 1, 1), end(5)))),
         played(_TWICE, takes(4, 0, 1, 2), fail(6, "UNAVAILABLE")),
         played(send(0, 1), done(1, "complete"), begun(2, "complete"), takes(3, 0, 1, 1), end(4), SETTLED),
@@ -251,9 +284,16 @@ LC_09 = Rule(
     sentence="A complete drains every buffered item before the end becomes visible.",
     source="seed 002 'Stream States' (closing: draining buffer; closed: all data consumed)",
     why="What was accepted and not yet read is lost without a trace, and only for slow consumers.",
-    needs=("object", "feature:complete"),
-    check=each(_end_drains),
+    needs=("object|script", "feature:complete"),
+    check=both(each(_end_drains), servers.drains_before_its_end),
     good=(
+        scripted(_DONE),
+        # lost in the middle: not by its end
+        scripted(((GENERATE, Complete()), (*WELL[:3], *WELL[4:]))),
+        # as it declares, for slow clients
+        scripted(((GENERATE, Complete()), (*WELL[:3], *WELL[-3:])), declared={**MARKED, "declares.lossy": "left"}),
+        # an end that is none: of a client that stands still a policy
+        scripted(((GENERATE, Complete()), (*WELL[:3], EOF))),
         played(sends(0, 1, 2), done(2, "complete"), takes(3, 0, 1, 2), end(5)),
         # with threads, another receiver may have the last item and not have said so
         played(
@@ -267,6 +307,10 @@ LC_09 = Rule(
         played(send(0, 1), begun(1, "receive", "gone"), refused(1, "", "CancelledError"), done(2, "complete"), end(3)),
     ),
     bad=(
+        scripted(((GENERATE, Complete()), (*WELL[:3], *WELL[-3:]))),
+        scripted(
+            ((GENERATE, Complete()), (ASK, chunked("ndjson"), item(0), ENDED, EOF)), declared={}, binding="ndjson"
+        ),
         played(sends(0, 1, 3), done(3, "complete"), takes(4, 0, 1, 1), end(5)),
         played(sends(0, 1, 2), done(2, "complete"), takes(3, 0, 1, 1), end(4), take(5, 1, 2)),
     ),
@@ -290,15 +334,22 @@ def _sends_after_end(story: Story) -> Iterator[Finding]:
             yield held(records(complete, send_))
 
 
+_LATE: Final = Send(('{"late":1}',))
+_LATE_ITEM: Final = Item(3, 10, "00000000000000ff", '{"late":1}', 60)
+
 LC_10 = Rule(
     id="LC-10",
     level=Level.MUST,
     sentence="A send after a complete is refused, not buffered.",
     source="seed 002 'Stream States' (only an open stream can be written)",
     why="An item that is accepted after the end is work done for nobody, and its sender believes it arrived.",
-    needs=("object", "feature:complete"),
-    check=each(_sends_after_end),
+    needs=("object|script", "feature:complete", "object|feature:send", "object|feature:explicit_end"),
+    after=("LC-02",),
+    check=both(each(_sends_after_end), servers.sends_after_end),
     good=(
+        scripted(((GENERATE, Complete(), _LATE), WELL)),
+        # the stream never came to its end
+        scripted(((GENERATE, Complete(), _LATE), (*THREE, Expired("look_ms", 2000), *CLOSE))),
         played(done(0, "complete"), failed(1, "send", "UNAVAILABLE", arg="producer:1")),
         played(done(0, "complete"), failed(1, "send", arg="producer:1"), end(2)),
         # begun before the end
@@ -307,6 +358,7 @@ LC_10 = Rule(
         played(done(0, "complete"), done(1, "cancel", "consumer"), send(2, 1)),
     ),
     bad=(
+        scripted(((GENERATE, Complete(), _LATE), (*THREE, _LATE_ITEM, *WELL[-3:]))),
         played(done(0, "complete"), send(1, 1)),
         played(done(0, "complete"), failed(1, "send", "UNAVAILABLE", arg="producer:1"), take(2, 0, 1)),
         played(done(0, "complete"), waiting(1, 1), SETTLED),

@@ -1,4 +1,4 @@
-"""LC on objects: what a consumer is shown of an ending, whoever brought it about.
+"""LC: what a consumer is shown of an ending, whoever brought it about; on objects, and by scripts on servers.
 
 A terminal is what a receive was answered: the end, or the stream's failure. What follows a leaving of ours (a cancel, a
 broken iteration) is held against nobody. Never here: calls that come after an ending (`lifecycle_calls`).
@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.calls import END, Span, dropped
+from streamspec.harness.core.event import Completed, Did, Ended, Expired
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
+from streamspec.harness.core.steps import Abandon, Complete
+from streamspec.harness.core.written import CLOSE, ENDED, EOF
 from streamspec.harness.core.written_calls import (
     SETTLED,
     back,
@@ -24,7 +27,9 @@ from streamspec.harness.core.written_calls import (
     takes,
     told,
 )
+from streamspec.harness.rules import _scripted_lifecycle as servers
 from streamspec.harness.rules._endings import Story, answered, each, ended_at, overlap, records
+from streamspec.harness.rules._scripted_ends import BADLY, FAIL, GENERATE, MARKED, THREE, WELL, both, scripted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,15 +137,24 @@ _RETURNED: Final = (told(handler="returned"), back(0))
 RAISED: Final = (told(handler="raised", handler_raised="RuntimeError"), back(0))
 _SAYS_ITSELF: Final = (told(handler="began"), done(1, "complete", "handler"))
 
+_LEFT: Final = (GENERATE, Abandon())
+_SILENT: Final = (*THREE, Expired("failing_ms", 5000), *CLOSE)
+
 LC_06 = Rule(
     id="LC-06",
     level=Level.MUST,
     sentence="A handler that returns without ending its stream is reported as an error, not as success, not as a hang.",
     source="seed 000 'Completion' (a stream must be explicitly completed or terminated)",
     why="A forgotten completion looks like a whole answer, or leaves its consumer waiting for ever.",
-    needs=("object", "feature:produce", "feature:complete"),
-    check=each(_handler_returned),
+    needs=("object|script", "feature:complete", "feature:produce|feature:explicit_end", "object|feature:abandon"),
+    check=both(each(_handler_returned), servers.abandoned),
     good=(
+        scripted((_LEFT, BADLY)),
+        scripted((_LEFT, (*THREE, EOF)), declared={}),
+        # close-delimited, and without a word for success: nobody can tell
+        scripted((_LEFT, (*THREE, Ended("close", 20), EOF)), declared={}),
+        # silent once, and then in time
+        scripted((_LEFT, _SILENT), (_LEFT, BADLY), (_LEFT, BADLY)),
         played(_BEGAN, _RETURNED, refused(1, "INTERNAL"), fail(2), SETTLED),
         # a handler that ends its stream does as it should
         played(begun(0, "produce"), _SAYS_ITSELF, _RETURNED, end(2), SETTLED),
@@ -148,6 +162,11 @@ LC_06 = Rule(
         played(_BEGAN, done(2, "cancel", "consumer"), _RETURNED, SETTLED),
     ),
     bad=(
+        scripted((_LEFT, WELL)),
+        scripted((_LEFT, (*THREE, ENDED, EOF))),
+        scripted((_LEFT, (*THREE, ENDED, EOF)), declared={}),
+        scripted((_LEFT, (*THREE, Completed(9), ENDED, EOF)), declared=MARKED, binding="json_array"),
+        scripted(*((_LEFT, _SILENT),) * 3),
         played(_BEGAN, _RETURNED, back(1, END), SETTLED),
         played(_BEGAN, _RETURNED, SETTLED),
     ),
@@ -218,15 +237,27 @@ def _end_without_demand(story: Story) -> Iterator[Finding]:
 
 _FULL: Final = (sends(0, 1, 2), done(2, "complete"), SETTLED, takes(3, 0, 1, 2))
 
+_READ: Final = ((GENERATE, Complete()), WELL)
+_READ_BADLY: Final = ((GENERATE, FAIL), BADLY)
+_STALL: Final = (*THREE[:2], Did("stall"), Did("resume"))
+
 LC_12 = Rule(
     id="LC-12",
     level=Level.MUST,
     sentence="Completion and error reach a consumer that was asking for nothing, or has a full buffer to drain first.",
     source="Reactive Streams §2.9, §2.10",
     why="An ending that is told only to who happens to wait leaves every slower consumer waiting for ever.",
-    needs=("object", "feature:complete|feature:error"),
-    check=each(_end_without_demand),
+    needs=("object|script", "feature:complete|feature:error|feature:fail"),
+    check=both(each(_end_without_demand), servers.end_without_demand),
     good=(
+        scripted(_READ, (_READ[0], (*_STALL, *WELL[2:]))),
+        scripted(_READ_BADLY, (_READ_BADLY[0], (*_STALL, *BADLY[2:]))),
+        # a client that stands still may be cut off
+        scripted(_READ, *((_READ[0], (*_STALL, EOF)),) * 3),
+        # late once
+        scripted(_READ, (_READ[0], (*_STALL, *_SILENT[2:])), *((_READ[0], (*_STALL, *WELL[2:])),) * 2),
+        # nor is the end told to who reads on
+        scripted((_READ[0], _SILENT), *((_READ[0], (*_STALL, *_SILENT[2:])),) * 3),
         played(_FULL, end(5), SETTLED, options={"capacity": 2}),
         played(send(0, 1), done(1, "error", arg="INTERNAL"), SETTLED, takes(2, 0, 1, 1), fail(3), SETTLED),
         # held back by a pause
@@ -235,6 +266,9 @@ LC_12 = Rule(
         played(_FULL, begun(5, "receive", "consumer"), kind="threads"),
     ),
     bad=(
+        scripted(_READ, *((_READ[0], (*_STALL, *_SILENT[2:])),) * 3),
+        scripted(_READ, *((_READ[0], (*_STALL, *BADLY[2:])),) * 3),
+        scripted(_READ_BADLY, *((_READ_BADLY[0], (*_STALL, *WELL[2:])),) * 3),
         played(_FULL, begun(5, "receive", "consumer"), SETTLED, options={"capacity": 2}),
         played(send(0, 1), done(1, "error"), takes(2, 0, 1, 1), begun(3, "receive", "consumer"), SETTLED),
         # a failure that looks like success

@@ -1,4 +1,4 @@
-"""LC-11: the state that an object tells of itself, as it was observed from outside.
+"""LC-11: the state that an object tells of itself, or a witness of its handler, as it was observed from outside.
 
 Words are compared by what they commonly mean; a stream that has others is not judged by them. Never here: what a stream
 does in a state.
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written_calls import back, begun, played, told
 from streamspec.harness.rules._endings import Story, each, ended_at, overlap
+from streamspec.harness.rules._scripted_ends import both
+from streamspec.harness.rules._scripted_states import COMING_BACK, MOVING, told_states_move_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,9 +86,10 @@ LC_11 = Rule(
     sentence="The state moves from open by closing to closed, or to errored or cancelled, and never back or on.",
     source="seed 002 'Stream States'",
     why="Whoever looks at the state to tidy up, to retry or to go on is told a different story each time.",
-    needs=("object", "feature:state"),
-    check=each(_states_move_on),
+    needs=("object|script", "feature:state|told:state"),
+    check=both(each(_states_move_on), told_states_move_on),
     good=(
+        *MOVING,
         played(_looks("OPEN", "DRAINING", "COMPLETED", "COMPLETED")),
         played(_looks("open", "errored", "errored")),
         played(_looks("State.Open", "State.Closed")),
@@ -100,6 +103,7 @@ LC_11 = Rule(
         ),
     ),
     bad=(
+        *COMING_BACK,
         played(_looks("OPEN", "COMPLETED", "CANCELLED")),
         played(_looks("OPEN", "DRAINING", "OPEN")),
         played(_looks("open", "errored", "closed")),

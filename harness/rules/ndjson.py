@@ -36,7 +36,7 @@ _IN_ONE: Final = 4  # empty lines within one declared interval that are no heart
 
 def _lines(h: History, codes: tuple[str, ...], expected: str) -> Iterator[Finding]:
     for session in h.sessions():
-        if standing.malformed(h, session):
+        if standing.unusual(h, session):
             continue
         if reason := why_no_lines(h, session):
             yield unknown(reason)
@@ -47,7 +47,7 @@ def _lines(h: History, codes: tuple[str, ...], expected: str) -> Iterator[Findin
 def records_are_lines(h: History) -> Iterator[Finding]:
     """A text that stands on several lines is ND-02's alone."""
     for session in h.sessions():
-        if standing.malformed(h, session):
+        if standing.unusual(h, session):
             continue
         if reason := why_no_lines(h, session):
             yield unknown(reason)
@@ -195,7 +195,7 @@ def no_empty_lines(h: History) -> Iterator[Finding]:
     not several in the time of one."""
     every_ms = h.declared("idle", "heartbeat_ms")
     for session in h.sessions():
-        if standing.malformed(h, session):
+        if standing.unusual(h, session):
             continue
         ends = standing.terminals(h, session)
         empty = [r for r in deviations(h, session, "ndjson.empty-line") if not ends or r.index < ends[0].index]

@@ -60,6 +60,9 @@ def outrun(h: History) -> Iterator[Finding]:
         for session in h.sessions("large"):
             yield unknown(standing.not_opened(h, session) or "no reader stood still")
         return
+    if h.header.declared.get("declares.lossy"):
+        yield unknown("it leaves items out for slow clients, so that nobody waits: BP-17 looks at that")
+        return
     size = item_bytes(h)
     runs = []
     for stall in stalls(h):
@@ -87,7 +90,7 @@ def _run(h: History, stall: Stall) -> Run | None:
 
 def _foreign(h: History, stall: Stall, figure: Figure) -> float:
     """How many items others may have produced since our baseline, at the pace of the total before we asked."""
-    if not accounts.per_run(h, "produced"):
+    if not accounts.per_run(h, "produced", stall.session):
         return 0.0
     before = accounts.before_asking(h, stall.session, "produced")
     return accounts.most_pace(before) * (figure.record.t_ns - before[-1].asked_ns)

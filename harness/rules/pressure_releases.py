@@ -1,7 +1,7 @@
 """BP: who waits for room is let go: by a cancel, an error, a deadline, or when its own time is up.
 
-Judged on objects, where calls are seen exactly; BP-09's other half, about servers, is in `stalls`. Never here: what a
-cancel or an end does otherwise (CN, LC, DL).
+Judged on objects, where calls are seen exactly; what BP-09 says of servers is in `stalls`, what BP-10 and BP-21 say in
+`_scripted_blocked`. Never here: what a cancel or an end does otherwise (CN, LC, DL).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from streamspec.harness.core.written_calls import (
     take,
     waiting,
 )
-from streamspec.harness.rules import stalls
+from streamspec.harness.rules import _scripted_blocked, stalls
 from streamspec.harness.rules._flow import UNCOUNTED, Flow, count, flows, got_item, key, lasted_ms, name, names
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ BP_09 = Rule(
 
 
 def freed_by_the_end(h: History) -> Iterator[Finding]:
+    yield from _scripted_blocked.freed_by_its_end(h)
     for flow in flows(h):
         error = next((span for span in flow.calls if span.op == "error"), None)
         if error and error.ended and error.returned and not flow.timed:
@@ -124,12 +125,13 @@ _LATER: Final = (SETTLED,) * 12  # 20 ms apart
 BP_10 = Rule(
     id="BP-10",
     level=Level.MUST,
-    sentence="A send that waits for room is released when the stream fails, and when its deadline passes.",
+    sentence="A send that waits for room is released when the stream fails or expires, and when its deadline passes.",
     source="seed 000 'Blocking' and 'Completion'; seed 001 'Context Handling'",
     why="After its end a stream makes no room any more: whoever still waits for it hangs for ever.",
-    needs=("object", "feature:error|feature:deadline"),
+    needs=("object|told:sending", "feature:error|feature:deadline|feature:deadline_ms|feature:expiry=end"),
     check=freed_by_the_end,
     good=(
+        *_scripted_blocked.FREED,
         played(*_STALL, done(3, "error", "other"), refused(2, "INTERNAL"), SETTLED),
         played(
             *(*_STALL, SETTLED, SETTLED, refused(2, "CANCELLED"), SETTLED),
@@ -141,6 +143,7 @@ BP_10 = Rule(
         played(*_STALL, done(3, "complete", "other"), done(4, "error", "other"), SETTLED),
     ),
     bad=(
+        *_scripted_blocked.STUCK,
         played(*_STALL, done(3, "error", "other"), SETTLED),
         played(*_STALL, *_LATER, options={"deadline_ms": 100}, declared=_SOON, step_ms=20),
     ),
@@ -148,6 +151,7 @@ BP_10 = Rule(
 
 
 def gives_up_in_time(h: History) -> Iterator[Finding]:
+    yield from _scripted_blocked.gives_up(h)
     for flow in flows(h):
         limit_ms = flow.option("send_timeout_ms", "send-timeout")
         if limit_ms is None or limit_ms <= 0 or flow.timed or not flow.sends:
@@ -219,12 +223,13 @@ def _timed(*parts: Part) -> History:
 BP_21 = Rule(
     id="BP-21",
     level=Level.SHOULD,
-    sentence="A send that waits beyond the send timeout fails with TIMED_OUT, its item unsent, and the stream goes on.",
-    source="seed 000 'Blocking'; OpenSearch's backpressure (seeds 2.5: the channel stays open)",
+    sentence="A send that waits beyond the send timeout fails with TIMED_OUT, its item unsent; over a wire that shows.",
+    source="seed 000 'Blocking'; OpenSearch's backpressure (seeds 2.5: the channel stays open); docs/contract.md",
     why="A producer that learns that it is too fast can do something else, if it knows what became of its item.",
-    needs=("object", "feature:send-timeout"),
+    needs=("object|told:sending", "feature:send-timeout|feature:send_timeout_ms"),
     check=gives_up_in_time,
     good=(
+        *_scripted_blocked.GAVE_UP,
         _timed(*_GAVE_UP, take(2, 0, 1), send(3, 3), take(4, 1, 3)),
         # an exception without a code will do
         _timed(*_WAITED, refused(1, "", "TimeoutError"), take(2, 0, 1), send(3, 3), take(4, 1, 3)),
@@ -232,6 +237,7 @@ BP_21 = Rule(
         _timed(*_WAITED, take(2, 0, 1), back(1), take(3, 1, 2)),
     ),
     bad=(
+        *_scripted_blocked.WAITED_ON,
         _timed(*_WAITED, *_LATER),
         _timed(*_WAITED, refused(1, "INTERNAL"), take(2, 0, 1)),
         _timed(*_GAVE_UP, take(2, 0, 1), take(3, 1, 2)),

@@ -14,6 +14,15 @@ from streamspec.harness.core.event import Item, Lagged, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import Ask
 from streamspec.harness.core.written import ASK, chunked, head, item, told, written
+from streamspec.harness.rules._scripted_ends import both
+from streamspec.harness.rules._scripted_gates import (
+    HEADS,
+    HEADS_HELD,
+    gated,
+    head_before_the_first,
+    held_back,
+    seen_before_the_next,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -138,11 +147,12 @@ SSE_08 = Rule(
     sentence="Each event is on the wire soon after it was produced, under a content coding too.",
     source="seed 002 (curl -N); practice",
     why="A buffer on the way turns a live stream into a late answer; users see nothing, then everything.",
-    needs=("role:prompt.gap_ms",),
+    needs=("role:prompt.gap_ms|feature:gate",),
     after=("SSE-01",),
     on=("sse",),
-    check=sent_when_produced,
+    check=both(sent_when_produced, seen_before_the_next),
     good=(
+        *gated("sse"),
         written(*_pair(1, 299), *_pair(2, 301), *_pair(3, 280), declared=_GAP),
         # late twice, in time once: not three times out of three
         written(*_pair(1, 1), *_pair(2, 1), *_pair(3, 300), declared=_GAP),
@@ -152,6 +162,7 @@ SSE_08 = Rule(
         _coded("sse", 0, 0, 300),
     ),
     bad=(
+        held_back("sse"),
         written(*_pair(1, 1), *_pair(2, 0), *_pair(3, 2), declared=_GAP),
         _coded("sse", 0, 1, 2),
     ),
@@ -163,11 +174,12 @@ ND_10 = Rule(
     sentence="Each record and its line end are on the wire soon after it was produced, under a content coding too.",
     source="seed 003; practice",
     why="A reader of lines has a record only when its line end came: until the next record it waits for nothing.",
-    needs=("role:prompt.gap_ms",),
+    needs=("role:prompt.gap_ms|feature:gate",),
     after=("ND-01",),
     on=("ndjson",),
-    check=sent_when_produced,
+    check=both(sent_when_produced, seen_before_the_next),
     good=(
+        *gated("ndjson"),
         written(*_pair(1, 299), *_pair(2, 301), *_pair(3, 280), declared=_GAP, binding="ndjson"),
         _coded("ndjson", 300, 290, 310),
         # held back without a coding as well: that is the other case's finding
@@ -182,6 +194,7 @@ ND_10 = Rule(
         ),
     ),
     bad=(
+        held_back("ndjson"),
         written(*_pair(1, 1), *_pair(2, 0), *_pair(3, 2), declared=_GAP, binding="ndjson"),
         _coded("ndjson", 0, 1, 2),
     ),
@@ -193,16 +206,18 @@ CJ_05 = Rule(
     sentence="Each element can be read before the next one is produced, under a content coding too.",
     source="seed 003; practice",
     why="An array that is written at its end is no stream: its reader waits for all of it.",
-    needs=("role:prompt.gap_ms",),
+    needs=("role:prompt.gap_ms|feature:gate",),
     after=("CJ-01",),
     on=("json_array",),
-    check=sent_when_produced,
+    check=both(sent_when_produced, seen_before_the_next),
     good=(
+        *gated("json_array"),
         written(*_pair(1, 299), *_pair(2, 301), *_pair(3, 280), declared=_GAP, binding="json_array"),
         # a number has no octet of its own that ends it
         written(*_number(1, 0), *_number(2, 1000), *_number(3, 2000), declared=_GAP, binding="json_array"),
     ),
     bad=(
+        held_back("json_array"),
         written(*_pair(1, 1), *_pair(2, 0), *_pair(3, 2), declared=_GAP, binding="json_array"),
         _coded("json_array", 0, 1, 2),
     ),
@@ -249,14 +264,15 @@ SSE_07 = Rule(
     sentence="The head is sent before the first event exists.",
     source="practice (an EventSource opens at the head); rule book SSE-07",
     why="Until the head comes, a client cannot tell a quiet stream from a server that is down, and gives up.",
-    needs=("role:endless.first_item_ms",),
+    needs=("role:endless.first_item_ms|feature:gate",),
     after=("SSE-01",),
     on=("sse",),
-    check=head_comes_first,
+    check=both(head_comes_first, head_before_the_first),
     good=(
+        *HEADS,
         written(*_begun(1, 300), *_begun(2, 290), *_begun(3, 310), declared=_WAIT),
         written(*_begun(1, 0), *_begun(2, 0), *_begun(3, 300), declared=_WAIT),
         written(*_begun(1, 0), ("", 1006.0, Lagged(200)), *_begun(2, 0), *_begun(3, 0), declared=_WAIT),
     ),
-    bad=(written(*_begun(1, 0), *_begun(2, 1), *_begun(3, 0), declared=_WAIT),),
+    bad=(HEADS_HELD, written(*_begun(1, 0), *_begun(2, 1), *_begun(3, 0), declared=_WAIT)),
 )

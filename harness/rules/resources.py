@@ -207,8 +207,10 @@ RL_06 = _leak(
     "deadline",
     sentence="Streams that end before their deadline leave no timer behind, nor anything else.",
     source="contract 3 (design 1); seed 001 'Context Handling' (a context that is over holds no timer)",
-    needs=("object", "feature:deadline", "feature:complete"),
+    needs=("object|process", "feature:deadline|feature:deadline_ms", "feature:complete"),
     figure="timers",
+    ends=leaks.in_time,
+    how="ended before their deadline",
 )
 
 

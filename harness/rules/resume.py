@@ -16,7 +16,7 @@ from streamspec.harness.core.event import Completed, Item, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import Ask
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, head, item, told, written
-from streamspec.harness.rules._resumes import ask, fresh, given, id_of, marked, resumed, words
+from streamspec.harness.rules._resumes import ask, fresh, given, id_of, marked, reading, resumed, words
 from streamspec.harness.rules._wire import ROOTS, why_unlike
 
 if TYPE_CHECKING:
@@ -121,6 +121,11 @@ def _resumed(
     )
 
 
+def _all_at_once(*came: Event) -> History:
+    """The target sends all it has in one piece, and the reading that is cut asked for two items of it."""
+    return reading(_resumed(*came, cut=(*words("a", "b", "c", "d", "e"), Completed(), ENDED)), "resumable-2", 2)
+
+
 RC_02 = Rule(
     id="RC-02",
     level=Level.MUST,
@@ -144,6 +149,7 @@ RC_02 = Rule(
         _resumed(head(), *words("y"), *CLOSE, cut=words("x")),
         # everything had come before we left
         _resumed(head(), Completed(), ENDED, EOF, cut=words("a", "b", "c", "d", "e")),
+        _all_at_once(head(), *words("c", "d", "e"), Completed(), ENDED, EOF),
         # refused
         _resumed(head(status=412), ENDED, EOF),
     ),
@@ -155,6 +161,8 @@ RC_02 = Rule(
         _resumed(head(), *words("a", "d"), *CLOSE, declared=_LEAST_ONCE),
         _resumed(head(), *_numbered(4, 5), *CLOSE, whole=_numbered(1, 2, 3), cut=_numbered(1, 2)),
         _resumed(head(), Completed(), ENDED, EOF),
+        _all_at_once(head(), *words("a", "b", "c", "d", "e"), Completed(), ENDED, EOF),
+        _all_at_once(head(), *words("d", "e"), Completed(), ENDED, EOF),
     ),
 )
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
+from streamspec.harness.core.asking import items_read
 from streamspec.harness.core.event import Completed, Ended, Expired, Failed, Item, Meta, Opened, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import Ask
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, told, written
-from streamspec.harness.rules._resumes import ask, fresh, kind_of, resumed, words
+from streamspec.harness.rules._resumes import ask, fresh, kind_of, reading, resumed, words
 from streamspec.harness.rules._wire import ROOTS, why_unlike
 
 if TYPE_CHECKING:
@@ -127,9 +128,13 @@ def finished_stays_finished(h: History) -> Iterator[Finding]:
         return
     waits: list[tuple[Record | None, Record]] = []
     for session in resumed(h):
-        over = next(iter(standing.theirs(h, Completed, ask(h, session).after)), None)
+        after = ask(h, session).after
+        over = next(iter(standing.theirs(h, Completed, after)), None)
         if not over:
             yield unknown("resumable did not complete while we read")
+            return
+        if len(items_read(h, after)) < len(h.of(Item, after)):
+            yield unknown("its end came along with what we read, and we resumed ahead of it")
             return
         if end := _ended(h, session):
             yield held(over, end)
@@ -189,6 +194,8 @@ RC_05 = Rule(
         # nobody said that it is over
         _behind_the_end(_STAYS, _STAYS, _STAYS, first=(ENDED, EOF)),
         _behind_the_end(_STAYS, _STAYS, _STAYS, first=CLOSE),
+        # the end came along, and who read one item of two does not resume behind it
+        reading(_behind_the_end(_STAYS, _STAYS, _STAYS), "resumable-1", 1),
     ),
     bad=(
         _behind_the_end(_STAYS, _STAYS, _STAYS),

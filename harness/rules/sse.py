@@ -156,7 +156,7 @@ SSE_03 = Rule(
 
 
 def last_block_is_finished(h: History) -> Iterator[Finding]:
-    for session in h.sessions():
+    for session in standing.usual(h):
         if h.role(session) == "failing":
             continue
         end = standing.whole(h, session)
@@ -223,7 +223,7 @@ def items_are_json(h: History) -> Iterator[Finding]:
         return
     raw = h.sessions("text") if not h.declared("text", "field") else ()
     for session in h.sessions():
-        if session not in raw and not standing.malformed(h, session):
+        if session not in raw and not standing.unusual(h, session):
             bad = deviations(h, session, "sse.data-not-json")
             yield one_grammar(h, session, bad, "one RFC 8259 text as data")
 

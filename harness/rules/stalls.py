@@ -196,6 +196,7 @@ def _unfit(h: History, stall: Stall, control: str | None) -> str:
     lasted_ns = stall.over.t_ns - stall.began.t_ns if stall.over else 0
     ended = stall.ended(h) or h.first(Failed, session)
     reasons = (
+        (h.header.declared.get("declares.lossy"), "it leaves items out for slow clients: BP-17 looks at that"),
         (not control, "no stream of the same size was read to its end without a stall"),
         (ended, "it ended the stream of a reader that stood still: a legal policy"),
         (not _end(h, session), "the stream that had stalled was not read to its end"),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
+_PIECE_PAUSE_S: Final = 0.001  # between two segments of a request that is cut
 _UNSENDABLE: Final = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -102,7 +103,7 @@ def request_bytes(request: Request) -> bytes:
         "transfer-encoding",
     }:
         headers.append(("Content-Length", str(len(request.body))))
-    lines = [_latin1("the request line", f"{request.method} {address.path} HTTP/1.1")]
+    lines = [_latin1("the request line", f"{request.method} {address.path} HTTP/{request.version}")]
     for name, value in headers:
         if not TOKEN.fullmatch(_latin1("a header name", name)):
             raise UsageError(f"a header name is no token: {name!r}")
@@ -125,7 +126,7 @@ def _latin1(what: str, text: str) -> bytes:
 class Http1Exchange:
     """One request and its answer (`core.ports.Exchange`)."""
 
-    def __init__(self, connection: Connection, octets: bytes, method: str, limits: Limits) -> None:
+    def __init__(self, connection: Connection, octets: bytes, method: str, limits: Limits, pieces: int = 0) -> None:
         self._connection = connection
         self._method = method
         self._limits = limits
@@ -133,7 +134,7 @@ class Http1Exchange:
         self._body: BodyObserver | None = None
         self._over = False
         # A server may answer before it has read a long request, so sending must not stand before receiving.
-        self._sending = asyncio.get_running_loop().create_task(self._send(octets))
+        self._sending = asyncio.get_running_loop().create_task(self._send(octets, pieces))
 
     @property
     def buffered_bytes(self) -> int:
@@ -190,10 +191,13 @@ class Http1Exchange:
         self._over = True
         return (Refused("reset", detail),) if self._body is None else (Closed("reset", detail),)
 
-    async def _send(self, octets: bytes) -> None:
+    async def _send(self, octets: bytes, pieces: int) -> None:
         # When the peer is gone, the receiving side sees the same end, after what came before it.
         with contextlib.suppress(ConnectionError):
-            await self._connection.send(octets)
+            for at in range(0, len(octets), pieces or len(octets)):
+                if at:  # or the system would join two segments
+                    await asyncio.sleep(_PIECE_PAUSE_S)
+                await self._connection.send(octets[at : at + (pieces or len(octets))])
 
 
 class RefusedExchange:
@@ -236,7 +240,7 @@ def transport(tls: ssl.SSLContext | None = None) -> Transport:
             )
         except tcp.NotConnectedError as error:
             return RefusedExchange(error.refused)
-        return Http1Exchange(connection, octets, request.method, limits)
+        return Http1Exchange(connection, octets, request.method, limits, request.pieces)
 
     return Transport("http1", tuple(_PORTS), open_exchange)
 

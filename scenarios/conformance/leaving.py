@@ -52,6 +52,7 @@ LEAVE_TOLD: Final = Scenario(
     needs=("told:open|told:ended|told:cancelled",),
     by_hand="stop the command above (Ctrl-C), and look at what the server tells of its streams",
     order=3,
+    spare=True,
 )
 
 

@@ -45,18 +45,22 @@ CANCEL_THEN_LOOK = Scenario(
     promises=("LC-16",),
     by_hand="stop the command above (Ctrl-C) at its first event, then run it again: it must be answered as before",
     order=8,
+    exclusive=True,
 )
 
+# Both are such that no server acts on them: a method that is nobody's (RFC 9110 §9.1), a line that is no header.
 MALFORMED_THEN_LOOK = Scenario(
     id="conformance/malformed-then-look",
-    sentence="send a request with a header line that has no colon, then look again",
+    sentence="send a request with a method that is nobody's, then one with a header line that has no colon, look again",
     script=Script(
         (
             Session("look-1", LOOK, (Ask(), _ITEM)),
-            Session("look-2", LOOK, (Ask(malformed=True, budget="look_ms"), Read(items=1, budget="linger_ms"))),
+            Session("look-2", LOOK, (Ask(method="STREAMSPEC", budget="look_ms"), Read(items=1, budget="lasting_ms"))),
+            Session("look-3", LOOK, (Ask(malformed=True, budget="look_ms"), Read(items=1, budget="linger_ms"))),
         ),
     ),
-    promises=("LC-16",),
+    promises=("LC-16", "SSE-12"),
     by_hand="send a request with a header line that has no colon, then run the command above: it must be answered",
     order=9,
+    exclusive=True,
 )

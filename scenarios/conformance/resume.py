@@ -46,7 +46,7 @@ RESUME_FINISHED = Scenario(
             _behind(4, "resumable-3"),
         )
     ),
-    promises=("RC-05",),
+    promises=("RC-05", "SSE-11"),
     needs=("concurrent",),
     by_hand="run the command above to its end, then again with -H 'Last-Event-ID: …' of the last event: it must end",
     order=2,

@@ -80,7 +80,7 @@ def test_two_runs_of_an_awaited_object_leave_the_same_histories(tmp_path: Path) 
         (["--object", "asyncio:Queue", "http://127.0.0.1:1/"], "either a server is judged or an object"),
         (["--object", "asyncio:Queue", "--role", "finite=/x"], "--role"),
         (["--object", "asyncio:Queue", "--claim", "speed"], "nothing that can be claimed"),
-        (["--claim", "rendezvous"], "no --object was given"),
+        (["--claim", "rendezvous"], "no URL was given"),
     ],
 )
 def test_words_that_name_no_object_are_refused_in_one_line(tmp_path: Path, words: list[str], why: str) -> None:

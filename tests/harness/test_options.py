@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from streamspec.harness import config
-from streamspec.harness.assembly import EMBEDDED_ROLES, EMBEDDED_TELLS, Settings
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.script import Ask, Read, Script, Session
@@ -17,6 +18,7 @@ from streamspec.harness.options import replay_settings, run_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from streamspec.harness.assembly import Settings
     from streamspec.harness.core.history import History
 
 UNSAID: dict[str, Any] = {
@@ -24,6 +26,10 @@ UNSAID: dict[str, Any] = {
     **dict.fromkeys(("roles", "tells", "headers", "rules", "claims", "outputs"), ()),
     **dict.fromkeys(("insecure", "no_config", "strict"), False),
     "pid": 0,
+    "grace_ms": 0,
+    "script": "",
+    "auth": "",
+    "instances": 3,
     "seed": None,
     "no_store": True,
     "store": None,
@@ -51,8 +57,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_any_word_the_embedded_reference_is_meant() -> None:
-    made = settings()
-    assert (made.look.url, made.roles, made.tells) == ("", EMBEDDED_ROLES, EMBEDDED_TELLS)
+    assert (settings().look.url, settings().binding) == ("", "")
+    assert settings(binding="ndjson").binding == "ndjson"
 
 
 def test_a_file_that_lies_here_says_what_is_meant(here: Path) -> None:
@@ -96,11 +102,24 @@ def test_a_port_is_found_for_a_target_that_is_started() -> None:
     made = settings("http://127.0.0.1:{port}/events", spawn="serve --port {port}")
     port = made.look.url.rpartition(":")[2].partition("/")[0]
     assert int(port) > 0
-    assert made.spawn == f"serve --port {port}"
+    assert made.spawn == "serve --port {port}"  # the place of the port stays: it may be started at another, too
 
 
 def test_a_target_that_is_started_is_asked_at_its_root_unless_said_otherwise() -> None:
     assert settings(spawn="serve {port}").look.url.endswith("/")
+
+
+def test_that_credentials_are_needed_is_of_the_file_or_of_the_options(here: Path) -> None:
+    (here / "streamspec.toml").write_text('[target]\nurl = "http://127.0.0.1:80/"\nauth = "bearer"\n')
+    assert settings().auth == "bearer"
+    assert settings("http://127.0.0.1:80/", auth="bearer").auth == "bearer"
+    assert settings("http://127.0.0.1:80/").auth == ""
+
+
+def test_what_a_target_claims_and_its_grace_are_of_the_file_or_of_the_options(here: Path) -> None:
+    (here / "streamspec.toml").write_text('[target]\nspawn = "serve {port}"\nclaims = ["http10"]\ngrace_ms = 3000\n')
+    assert (settings().claims, settings().grace_ms) == (("http10",), 3_000)
+    assert settings(grace_ms=5).grace_ms == 5
 
 
 @pytest.mark.parametrize(
@@ -112,7 +131,12 @@ def test_a_target_that_is_started_is_asked_at_its_root_unless_said_otherwise() -
         ("", {"roles": ("finite=/f",)}, "--role says something of a target, and no URL was given"),
         ("", {"tells": ("open=/s#$.n",)}, "--tell says something of a target, and no URL was given"),
         ("", {"pid": 1}, "--pid says something of a target"),
-        ("", {"claims": ("rendezvous",)}, "no --object was given"),
+        ("", {"auth": "bearer"}, "--auth says something of a target, and no URL was given"),
+        ("", {"claims": ("http10",)}, "--claim says something of a target, and no URL was given"),
+        ("", {"grace_ms": 1}, "--grace-ms says something of a target, and no URL was given"),
+        ("", {"object_": "a:b", "grace_ms": 1}, "--grace-ms: either a server is judged or an object"),
+        ("http://127.0.0.1:80/", {"grace_ms": 1}, "nobody else's is asked to end"),
+        ("http://127.0.0.1:80/", {"spawn": "serve", "grace_ms": 600_001}, "a whole number up to 600000"),
         ("http://127.0.0.1:80/", {"object_": "a:b"}, "either a server is judged or an object"),
         ("", {"object_": "a:b", "spawn": "serve"}, "--spawn: either a server is judged or an object"),
         ("http://127.0.0.1:80/", {"insecure": True}, "about https:// targets"),
@@ -122,6 +146,31 @@ def test_what_cannot_be_meant_is_refused(url: str, said: dict[str, Any], told: s
     with pytest.raises(UsageError) as refused:
         settings(url, **said)
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:{port}/?token=hunter2", {}),
+        ("http://127.0.0.1:80/?token=hunter2", {"object_": "a:b"}),
+        ("http://127.0.0.1:80/", {"data": "@gone?token=hunter2"}),
+        ("https://127.0.0.1:80/", {"cacert": "gone?token=hunter2"}),
+        ("http://127.0.0.1:80/ ?token=hunter2", {}),
+        ("http://127.0.0.1:80/", {"method": "X-Token: hunter2"}),
+        ("http://127.0.0.1:80/", {"headers": ("Authorization hunter2",)}),
+    ],
+)
+def test_what_is_refused_is_named_without_the_secrets_in_it(url: str, said: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as refused:
+        settings(url, **said)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_what_is_refused_of_a_file_is_named_without_the_secrets_in_it(here: Path) -> None:
+    (here / "streamspec.toml").write_text('[target]\nurl = "http://ann:hunter2@[::1/"\n')
+    with pytest.raises(UsageError, match=r"^target ") as refused:
+        settings()
+    assert "hunter2" not in str(refused.value)
 
 
 def test_an_effort_of_the_file_is_one_of_three(here: Path) -> None:
@@ -167,3 +216,89 @@ def test_a_stored_case_is_played_on_another_target() -> None:
 def test_a_url_with_a_secret_must_be_said_again() -> None:
     with pytest.raises(UsageError, match="say it again, in full"):
         replay_settings(stored(url="http://127.0.0.1:8000/?token=[redacted]"), "", UNSAID)
+
+
+# -- scripted targets --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "look", "script"),
+    [
+        ("", {"script": "http://127.0.0.1:8/s/"}, "http://127.0.0.1:8/s", "http://127.0.0.1:8/s"),
+        ("http://127.0.0.1:8/a/b", {"script": "/s"}, "http://127.0.0.1:8/a/b", "http://127.0.0.1:8/s"),
+        ("http://127.0.0.1:8/a/b", {"script": "s"}, "http://127.0.0.1:8/a/b", "http://127.0.0.1:8/a/s"),
+        ("http://127.0.0.1:8/a", {"script": "http://127.0.0.1:8/s"}, "http://127.0.0.1:8/a", "http://127.0.0.1:8/s"),
+    ],
+)
+def test_an_adapter_is_of_the_target_s_server_and_may_be_all_of_the_target(
+    url: str, said: dict[str, Any], look: str, script: str
+) -> None:
+    made = settings(url, **said)
+    assert (made.look.url, made.script) == (look, script)
+
+
+def test_an_adapter_of_a_target_that_is_started_is_at_its_port() -> None:
+    for said in ("/s", "http://127.0.0.1:{port}/s"):
+        made = settings(spawn="serve {port}", script=said)
+        assert made.look.url == made.script
+        port = urlsplit(made.script).port
+        assert port
+        assert made.script == f"http://127.0.0.1:{port}/s"
+
+
+def test_an_adapter_s_profile_counts_where_none_is_named() -> None:
+    assert settings(script="http://127.0.0.1:8/s").profile == ""
+    assert settings(script="http://127.0.0.1:8/s", profile="plain").profile == "plain"
+    assert settings("http://127.0.0.1:8/").profile == "plain"
+
+
+def test_an_adapter_can_be_named_in_the_file(here: Path) -> None:
+    (here / "streamspec.toml").write_text('[target]\nspawn = "serve {port}"\n[target.script]\nurl = "/s"\n')
+    assert settings().script.endswith("/s")
+    assert settings(script="http://127.0.0.1:8/t").script == "http://127.0.0.1:8/t"
+    assert settings(script="http://127.0.0.1:8/t").spawn == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "told"),
+    [
+        ("", {"script": "/s"}, "a URL with http:// or https:// is needed"),
+        (
+            "http://127.0.0.1:8/",
+            {"script": "http://127.0.0.1:9/s"},
+            "--script http://127.0.0.1:9/s: it is an endpoint of",
+        ),
+        ("http://127.0.0.1:8/", {"script": "/s?a=b"}, "--script http://127.0.0.1:8/s?a=b: a base URL has no query"),
+        ("", {"script": "http://127.0.0.1:8/s", "data": "x"}, "with --script alone the adapter says it"),
+        ("", {"script": "http://127.0.0.1:8/s", "object_": "a:b"}, "--script: either a server is judged or an object"),
+    ],
+)
+def test_what_an_adapter_cannot_be_is_refused(url: str, said: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError) as error:
+        settings(url, **said)
+    assert told in str(error.value)
+
+
+def of_an_adapter(base: str = "http://127.0.0.1:8/s") -> History:
+    history = written(*told("finite", ASK, head(), item(0, 1), *CLOSE), declared={"script": base, "finite.items": 100})
+    requests = {
+        **{name: Request(f"{base}/sse?run={{run}}&script=x") for name in ("look", "finite", "script")},
+        "endless": Request("http://127.0.0.1:8/mine"),
+    }
+    return replace(history, header=replace(history.header, requests=requests))
+
+
+def test_a_stored_case_of_an_adapter_is_asked_of_the_adapter_again() -> None:
+    made = replay_settings(of_an_adapter(), "", UNSAID)
+    assert (made.look.url, made.script, made.roles) == (
+        "http://127.0.0.1:8/s",
+        "http://127.0.0.1:8/s",
+        ("endless=/mine",),
+    )
+
+
+def test_or_of_one_that_is_met_elsewhere_today() -> None:
+    elsewhere = replay_settings(of_an_adapter(), "http://127.0.0.1:9/", UNSAID)
+    assert (elsewhere.look.url, elsewhere.script) == ("http://127.0.0.1:9/s", "http://127.0.0.1:9/s")
+    moved = replay_settings(of_an_adapter(), "http://127.0.0.1:9/", UNSAID | {"script": "/t"})
+    assert moved.script == "http://127.0.0.1:9/t"

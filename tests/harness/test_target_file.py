@@ -22,6 +22,10 @@ profile = "guide"
 method = "POST"
 data = "@ask.json"
 headers = { X-Tenant = "a b" }
+claims = ["http10"]
+grace_ms = 2000
+auth = "bearer"
+script = { url = "/streamspec" }
 
 [target.roles]
 finite = { path = "/orders", items = 100, seq = "$.n" }
@@ -65,6 +69,10 @@ def test_every_key_becomes_the_word_of_its_option() -> None:
             "resumable.signals_unknown=yes",
         ),
         tells=("produced=/stats#$.produced", "produced.per=stream"),
+        claims=("http10",),
+        grace_ms=2_000,
+        script="/streamspec",
+        auth="bearer",
         rules=("LC", "OI-01"),
         effort="full",
         strict=True,
@@ -90,6 +98,9 @@ def test_an_empty_file_says_nothing() -> None:
         ("[target.roles]\nfinite = { items = 1 }", 'target.roles.finite needs path = "/…"'),
         ("[target.roles]\nfinite = { path = '/', items = 1.5 }", "target.roles.finite.items: a text, a whole number"),
         ("[target.tells]\nopen = { field = '$.open' }", 'target.tells.open needs url = "/…"'),
+        ("[target]\nscript = '/s'", "target.script is a table, written [target.script]"),
+        ("[target.script]\nuri = '/s'", "unknown key target.script.uri (there are url); did you mean url?"),
+        ("[target.script]\nurl = 1", 'target.script.url = "…" is a text'),
         ("[run]\nstrict = 1", "run.strict is true or false"),
         ("[run]\nseed = true", "run.seed is a whole number"),
         ("[run]\nrules = 'LC'", 'run.rules = ["…"] is a list of texts'),
@@ -100,6 +111,22 @@ def test_what_it_cannot_mean_is_named(text: str, told: str) -> None:
         parsed(text)
     assert str(refused.value).startswith("streamspec.toml: ")
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"token=hunter2" = 1',
+        '[target]\n"Authorization: hunter2" = 1',
+        '[target.headers]\n"Authorization: hunter2" = 1',
+        '[target.roles]\n"/x?token=hunter2" = 1',
+        "[target.roles]\nfinite = { path = '/', 'token=hunter2' = 1.5 }",
+    ],
+)
+def test_a_key_that_has_a_secret_in_it_is_named_without(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parsed(text)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_a_file_that_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:

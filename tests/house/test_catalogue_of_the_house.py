@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from streamspec.harness.assembly import (
-    EMBEDDED_PROFILE,
-    EMBEDDED_ROLES,
-    all_drivers,
-    all_rules,
-    all_scenarios,
-    concerns,
-)
-from streamspec.harness.config import profile_names, roles
-from streamspec.harness.core.case import ROLES, TELLABLE, Scenario
+from streamspec.harness import embedded_target
+from streamspec.harness.assembly import all_drivers, all_rules, all_scenarios, concerns
+from streamspec.harness.config import roles
+from streamspec.harness.core.case import CLAIMS, ROLES, TELLABLE, Scenario
+from streamspec.harness.core.contract import FEATURES as ADAPTER_FEATURES
 from streamspec.harness.core.objects import BINDING, FEATURES
 from streamspec.harness.core.plan import unmet
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.profile import FEATURES as DIALECT_FEATURES
 from streamspec.harness.core.rule import Level
 from streamspec.harness.core.script import LOOK, OBJECT, Ask, Await, Call, Pass, Settle
+from streamspec.harness.profile_file import profile_names
 from streamspec.reports._summary import hint
 
 if TYPE_CHECKING:
@@ -42,6 +38,7 @@ NEEDS: Final = {
         "terminal",
         "error-channel",
         "auth",
+        "auth:look",
         "heartbeat",
         "resume",
         "bulk",
@@ -49,13 +46,15 @@ NEEDS: Final = {
         "process",
         "process:spawn",
         "process:pid",
+        "process:grace",
         "script",
         "object",
     ),
     *("client", "proxy", "load"),
     *("object:asyncio", "object:threads", "feature:json-items"),
-    *(f"feature:{name}" for name in (*FEATURES, *DIALECT_FEATURES)),
+    *(f"feature:{name}" for name in (*FEATURES, *DIALECT_FEATURES, *CLAIMS)),
     *(f"told:{name}" for name in TELLABLE),
+    *ADAPTER_FEATURES,
     *(f"role:{name}" for name in ROLES),
     *(f"role:{name}.{attribute}" for name, kind in ROLES.items() for attribute in kind.attributes),
     *(
@@ -97,7 +96,7 @@ def test_a_rule_says_what_why_and_from_where(rule: Rule) -> None:
     assert len(rule.why) > 20
     assert rule.why.endswith(".")
     assert rule.family in {"LC", "OI", "BP", "CN", "ER", "DR", "MX", "DL", "SSE", "ND", "CJ", "WS", "TC", "GR"} | {
-        *("AU", "HB", "RC", "LM", "RL", "XB"),
+        *("AU", "HB", "RC", "LM", "RL", "XB", "SC"),
     }
 
 
@@ -251,6 +250,6 @@ def test_only_the_named_rules_can_fail_a_bare_url() -> None:
 
 
 def test_the_embedded_reference_declares_every_role() -> None:
-    made = roles(EMBEDDED_ROLES, Request("http://127.0.0.1:1/"))
+    made = roles(embedded_target.roles("sse"), Request("http://127.0.0.1:1/"))
     assert set(made) == set(ROLES)
-    assert EMBEDDED_PROFILE in profile_names()
+    assert embedded_target.PROFILE in profile_names()

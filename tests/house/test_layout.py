@@ -93,9 +93,11 @@ def test_no_function_is_longer_than_a_page(sources: Sources) -> None:
     assert long == {}
 
 
-# Found by their type (`harness.discovery`, `broken.variants`), or run by name: nobody has to import them.
+# Found by their type (`harness.discovery`, `broken.variants`, `bindings.bindings`), or run by name: nobody has to
+# import them.
 PLUGIN_FOLDERS = re.compile(
-    r"streamspec\.(harness\.(rules|drivers|transports|toxics|adapters)|scenarios\.\w+|reports|reference_impl\.broken)\.\w+"
+    r"streamspec\.(harness\.(rules|drivers|transports|toxics|adapters)|scenarios\.\w+|reports"
+    r"|reference_impl\.(broken|bindings))\.\w+"
 )
 DOORS = {
     *("streamspec.harness.cli", "streamspec.harness.pytest_plugin"),

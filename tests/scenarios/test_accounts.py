@@ -141,7 +141,7 @@ class Server:
         now = asyncio.get_running_loop().time()
         return any(s.role == "large" and s.open(now) and now - s.read_s > 0.1 for s in self.streams)
 
-    async def account(self) -> Sequence[Figures]:
+    async def account(self, _run: str) -> Sequence[Figures]:
         await asyncio.sleep(0.005)
         now = asyncio.get_running_loop().time()
         alive = [s for s in self.streams if s.open(now)]

@@ -11,7 +11,7 @@ from streamspec.harness.core.script import Ask, Cancel, Read
 from streamspec.scenarios.conformance.codings import GZIP, GZIP_PROMPT
 from streamspec.scenarios.conformance.heartbeats import HEARTBEATS
 from streamspec.scenarios.conformance.resume import RESUME, RESUME_FINISHED, RESUME_UNKNOWN
-from streamspec.scenarios.conformance.roles import EMPTY, ENDLESS, PROMPT
+from streamspec.scenarios.conformance.roles import EMPTY, ENDLESS_HEAD, PROMPT
 
 if TYPE_CHECKING:
     from streamspec.harness.core.case import Scenario
@@ -33,7 +33,7 @@ def test_promptness_under_a_coding_has_a_control_and_three_tries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "tries"), [(PROMPT, 3), (ENDLESS, 3), (EMPTY, 3), (HEARTBEATS, 3), (RESUME_FINISHED, 4)]
+    ("scenario", "tries"), [(PROMPT, 3), (ENDLESS_HEAD, 3), (EMPTY, 3), (HEARTBEATS, 3), (RESUME_FINISHED, 4)]
 )
 def test_what_may_be_late_is_tried_three_times(scenario: Scenario, tries: int) -> None:
     assert len(scenario.script.sessions) == tries

@@ -18,6 +18,7 @@ import pytest
 
 from streamspec.harness import embedded_target
 from streamspec.harness.assembly import Settings, all_rules, concerns, run_target
+from streamspec.harness.core.contract import FEATURES, WITNESS
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.run import Run, counts, lines
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 ALL_CASES: Final = bool(os.environ.get("STREAMSPEC_ALL_CASES"))
 SLOW_TOO: Final = ALL_CASES or bool(os.environ.get("STREAMSPEC_SLOW"))
 # Rules whose variants keep somebody waiting for what they never do, beside those that need accounts.
-SLOW: Final = frozenset({"SSE-07", "RC-05", "BP-07", "BP-11", "HB-01", "HB-02"})
+SLOW: Final = frozenset(
+    {"SSE-07", "RC-05", "BP-07", "BP-11", "HB-01", "HB-02", "DL-01", "DL-05", "DL-08", "DL-09", "AU-02"}
+)
 VARIANTS: Final = variants()
 SERVED: Final = tuple((variant, on) for variant in VARIANTS for on in variant.on if on != "inprocess")
 RULES: Final = {rule.id: rule for rule in all_rules()}
@@ -40,6 +43,12 @@ BAD: Final = (Outcome.FAIL, Outcome.WARN)
 # Where a declaration allows what the variant does: an empty line may be a heartbeat.
 UNSAID: Final = {"ND-13": "idle"}
 GUIDE: Final = "guide"  # NDJSON in the dialect of seed 003
+# Only a server that plays our scripts is judged by rules with such needs.
+SCRIPTED: Final = frozenset({"script", *FEATURES, *(f"told:{name}" for name in WITNESS)})
+
+
+TOKEN: Final = "the-token-of-this-matrix"
+STRANGERS: Final = frozenset({"AU-01", "AU-03"})  # rules about targets that ask for credentials
 
 
 def takes_its_time(variant: Variant) -> bool:
@@ -53,13 +62,17 @@ JUDGED: Final = tuple((variant, on) for variant, on in SERVED if SLOW_TOO or not
 @pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
     """One process serves the reference and every variant, by path prefix."""
-    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes"]
+    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes", "--token", TOKEN]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
         word, _, url = child.stdout.readline().strip().partition(" ")
         assert word == "listening"
         yield url
         child.communicate(timeout=10)
+
+
+def plays_scripts(kills: str) -> bool:
+    return any(word in SCRIPTED for need in RULES[kills].needs for word in need.split("|"))
 
 
 def judged(url: str, on: str, kills: str = "") -> Run:
@@ -74,13 +87,20 @@ def judged(url: str, on: str, kills: str = "") -> Run:
         spawn = embedded_target.COMMAND.format(port=port)
         url = re.sub(r":\d+/", f":{port}/", url, count=1)
     settings = Settings(
-        look=Request(url + (f"{on}/" if on == GUIDE else embedded_target.path(on))),
+        look=Request(
+            url + (f"{on}/" if on == GUIDE else embedded_target.path(on)),
+            headers=(("Authorization", f"Bearer {TOKEN}"),) if kills in STRANGERS else (),
+        ),
+        auth="bearer" if kills in STRANGERS else "",
         roles=tuple(said),
         tells=() if kills == "BP-06" else embedded_target.TELLS,  # where items are counted, BP-05 speaks first
         binding=binding,
         profile=GUIDE if on == GUIDE else embedded_target.PROFILE,
         rules=() if ALL_CASES or not kills else (kills,),
         spawn=spawn,
+        grace_ms=embedded_target.GRACE_MS if spawn else 0,
+        claims=embedded_target.CLAIMS,
+        script=f"{url}script" if kills and plays_scripts(kills) else "",
     )
     return asyncio.run(run_target(settings, lambda *_: None))
 

@@ -25,8 +25,9 @@ BROKEN = tuple(variant for variant in variants() if "inprocess" in variant.on)
 BAD = (Outcome.FAIL, Outcome.WARN)
 # With threads a broken stream costs seconds of waiting for what it never does: that half is `tox -e kills`.
 ALL_CASES = bool(os.environ.get("STREAMSPEC_ALL_CASES"))
-SHELLS = ["aio", "threads"] if ALL_CASES else ["aio"]
-GOOD = ["AIO", "THREADS", "AIO_TABLED", "THREADS_TABLED"] if ALL_CASES else ["AIO", "THREADS", "AIO_TABLED"]
+SLOW_TOO = ALL_CASES or bool(os.environ.get("STREAMSPEC_SLOW"))
+SHELLS = ["aio", "threads"] if SLOW_TOO else ["aio"]
+GOOD = ["AIO", "THREADS", "AIO_TABLED", "THREADS_TABLED"] if SLOW_TOO else ["AIO", "THREADS", "AIO_TABLED"]
 ABOUT_OBJECTS = tuple(rule for rule in all_rules() if concerns(rule, in_process=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -9,11 +10,12 @@ import pytest
 
 from streamspec.harness.core import accounts
 from streamspec.harness.core.event import Told
+from streamspec.harness.core.history import History
+from streamspec.harness.core.ports import Request
 from streamspec.harness.core.written import ASK, CANCEL, Row, account, head, told, written
 
 if TYPE_CHECKING:
     from streamspec.harness.core.accounts import Figure
-    from streamspec.harness.core.history import History
 
 RUN: Final[dict[str, str | int | bool]] = {"tells.produced.per": "run", "tells.open.per": "run"}
 STREAM: Final[dict[str, str | int | bool]] = {"tells.produced.per": "stream"}
@@ -156,3 +158,13 @@ def test_memory_and_time_stand_still_though_an_account_costs_some(
     name: str, now: int | None, then: int | None, *, same: bool
 ) -> None:
     assert accounts.is_same(name, now, then) is same
+
+
+def test_a_figure_of_a_witness_is_that_streams_own_where_the_stream_has_a_run() -> None:
+    declared = {**RUN, "witness.produced": True}
+    other = session(*taken(9, 12), declared=declared)
+    requests = {"large": Request("http://127.0.0.1:1/sse?run={run}")}
+    own = History(replace(other.header, requests=requests), other.records)
+    assert values(accounts.of_this(own, "large", "produced")) == [9, 12]
+    assert values(accounts.of_this(other, "large", "produced")) == [2, 5]
+    assert [accounts.per_run(h, "produced", "large") for h in (own, other)] == [False, True]

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from streamspec.harness.core.asking import request_of
+import json
+from dataclasses import replace
+from typing import Literal
+from urllib.parse import unquote
+
+import pytest
+
+from streamspec.harness.core.asking import NOBODYS, items_asked_for, items_read, request_of
+from streamspec.harness.core.event import Item
 from streamspec.harness.core.ports import Request
-from streamspec.harness.core.script import Ask, Session
+from streamspec.harness.core.script import Account, Act, Ask, Cancel, Read, Script, Session
+from streamspec.harness.core.steps import Complete, Generate, Send
+from streamspec.harness.core.written import ASK, CANCEL, head, item, told, written
 
 BASE = Request("http://x/dump?n={n}", headers=(("Accept", "text/event-stream"), ("accept-encoding", "identity")))
 
@@ -41,3 +51,98 @@ def test_a_resume_says_the_last_id_or_the_one_that_the_script_names() -> None:
 
 def test_a_malformed_request_is_marked() -> None:
     assert of(ask=Ask(malformed=True)).malformed
+
+
+def test_another_method_and_another_version_take_the_places_of_the_roles_own() -> None:
+    assert (of().method, of().version) == ("GET", "1.1")
+    assert of(ask=Ask(method="STREAMSPEC")).method == "STREAMSPEC"
+    assert of(ask=Ask(version="1.0")).version == "1.0"
+
+
+KNOWN = replace(
+    BASE, headers=(*BASE.headers, ("Authorization", "Bearer mine"), ("Cookie", "session=1"), ("X-Who", "me"))
+)
+
+
+@pytest.mark.parametrize(
+    ("how", "left"),
+    [("", ["Bearer mine"]), ("none", []), ("wrong", [f"Bearer {NOBODYS}"])],
+)
+def test_a_stranger_asks_without_any_secret_of_the_users(how: Literal["", "none", "wrong"], left: list[str]) -> None:
+    act = Ask(credentials=how)
+    asked = request_of(KNOWN, act, Session("look-1", "look", (act,)), 1)
+    assert [value for name, value in asked.headers if name == "Authorization"] == left
+    assert ("Cookie" in dict(asked.headers)) is (how == "")
+    assert ("X-Who", "me") in asked.headers
+
+
+@pytest.mark.parametrize(
+    ("ask", "way"),
+    [
+        (Ask(coding="gzip", behind="7", narrow=True), ""),
+        (Ask(malformed=True, method="STREAMSPEC"), "malformed"),
+        (Ask(method="STREAMSPEC", version="1.0"), "method"),
+        (Ask(version="1.0"), "1.0"),
+        (Ask(pieces=1), ""),
+        (Ask(script="{}"), "script"),
+        (Ask(credentials="wrong", after="look-1"), "credentials"),
+    ],
+)
+def test_what_is_unusual_in_a_request_has_one_word(ask: Ask, way: str) -> None:
+    assert ask.way == way
+
+
+# -- how far a session has read ----------------------------------------------------------------------------------------
+
+
+def read(items: int) -> Read:
+    return Read(items=items, budget="item_ms")
+
+
+@pytest.mark.parametrize(
+    ("acts", "items"),
+    [
+        ((Ask(), read(3), Cancel("rst")), 3),
+        ((Ask(), read(3), Account(), read(2)), 5),
+        ((Ask(), read(0)), None),
+        ((Ask(), read(3), read(0)), None),
+        ((Ask(), read(0), read(3)), None),
+        ((Ask(), Cancel("rst")), 0),
+        ((), 0),
+    ],
+)
+def test_the_reads_of_a_session_ask_for_items_together_unless_one_goes_to_the_end(
+    acts: tuple[Act, ...], items: int | None
+) -> None:
+    assert items_asked_for(acts) == items
+
+
+def test_what_came_along_with_the_items_asked_for_is_not_read() -> None:
+    history = written(*told("resumable-1", ASK, head(), *(item(n) for n in range(5)), *CANCEL))
+    assert items_read(history, "resumable-1") == history.of(Item)  # a history by hand reads to its end
+    script = Script((Session("resumable-1", "resumable", (Ask(), read(1), read(2), Cancel("rst"))),))
+    history = replace(history, header=replace(history.header, script=script))
+    assert items_read(history, "resumable-1") == history.of(Item)[:3]
+    assert items_read(history, "resumable-2") == ()
+
+
+def test_a_url_with_a_place_for_them_has_the_stream_s_id_and_the_session_s_script() -> None:
+    base = Request("http://x/s?run={run}&script={script}")
+    session = Session("script-1", "script", (Ask(),), steps=(Generate(2),), options={"idle_ms": 5})
+    sent = request_of(base, Ask(), session, 1_000, run="a-1")
+    assert sent.url == (
+        "http://x/s?run=a-1&script=%7B%22steps%22:%5B%7B%22do%22:%22generate%22,%22n%22:2%7D%5D,%22idle_ms%22:5%7D"
+    )
+
+
+def test_a_script_cannot_make_a_place_of_its_own() -> None:
+    session = Session("script-1", "script", (Ask(),), steps=(Send(('"{run}{n}{script}"',)),))
+    sent = request_of(Request("http://x/s?script={script}"), Ask(), session, 1_000, run="a-1")
+    assert json.loads(unquote(sent.url.partition("script=")[2]))["steps"][0]["items"] == ["{run}{n}{script}"]
+
+
+def test_another_text_may_be_asked_for_in_the_place_of_a_script() -> None:
+    base = Request("http://127.0.0.1:1/sse?run={run}&script={script}")
+    session = Session("script-1", "script", (), steps=(Complete(),))
+    assert request_of(base, Ask(script="no JSON"), session, 1, run="r1").url.endswith("run=r1&script=no%20JSON")
+    assert request_of(base, Ask(pieces=7), session, 1, run="r1").pieces == 7

@@ -49,8 +49,9 @@ from streamspec.harness.core.inert import printable
 from streamspec.harness.core.judge import Outcome, Verdict
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.rule import Finding, Level, Rule, broken
-from streamspec.harness.core.script import Script, Session
-from streamspec.harness.core.written import ASK, ENDED, EOF, head, item, told, written
+from streamspec.harness.core.script import Ask, Open, Read, Script, Session
+from streamspec.harness.core.steps import Gate, Generate
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, item, told, written
 from streamspec.harness.core.written_calls import played, send
 
 if TYPE_CHECKING:
@@ -186,6 +187,12 @@ def test_it_is_seen_again_by_curl_by_hand_and_by_judging_again() -> None:
         "# press Ctrl-C",
         "streamspec judge '/tmp/my runs/a.ndjson' --rule XX-01",
     )
+
+
+def test_an_impossible_size_in_a_foreign_history_does_not_keep_it_from_being_told() -> None:
+    foreign = renamed(STREAM, "finite", "large")
+    foreign = replace(foreign, header=replace(foreign.header, declared={"large.item_bytes": 0}))
+    assert explained(broken_at(2), history=foreign).sent
 
 
 def test_without_evidence_the_look_is_what_to_repeat() -> None:
@@ -376,6 +383,18 @@ def test_curl_takes_brackets_and_braces_of_a_url_as_they_are() -> None:
     assert {"-g", "--globoff"} & set(words), "curl expands {} in a URL and refuses [x] (curl: (3) bad range)"
 
 
+def test_curl_asks_with_the_same_method_and_version() -> None:
+    assert shlex.split(curl(Request("http://x/", "STREAMSPEC")))[-3:] == ["-X", "STREAMSPEC", "http://x/"]
+    assert "--http1.0" in shlex.split(curl(Request("http://x/", version="1.0")))
+
+
+def test_it_is_asked_again_by_hand_as_the_session_asked() -> None:
+    rows = told("look", Did("ask:method"), head(status=405), ENDED)
+    history = written(*rows, asks={"look": Ask(method="STREAMSPEC")})
+    (command, *_) = explained(broken_at(1), history=history).reproduce
+    assert "-X STREAMSPEC" in command
+
+
 def test_curl_sends_an_empty_header_as_one() -> None:
     words = shlex.split(curl(Request("http://x/", headers=(("X-Empty", ""),))))
     assert words[words.index("-H") + 1] == "X-Empty;", "'X-Empty: ' makes curl send no such header"
@@ -401,3 +420,21 @@ def test_an_objects_failure_says_how_to_play_it_again() -> None:
     told = explain(RULE, Verdict(RULE.id, Outcome.FAIL, (finding,)), history, "case", "")
     assert told.reproduce == ("streamspec run --object 'mine.streams:make it' --rule " + RULE.id,)
     assert told.sent == ()
+
+
+def test_a_scripted_session_and_its_gates_are_reproduced_by_hand() -> None:
+    history = written(*told("script-1", ASK, head(), item(0), Did("open:a b"), item(1), *CLOSE))
+    steps = (Generate(1), Gate("a b"), Generate(1))
+    acts = (Ask(), Read(1, "item_ms"), Open("a b"))
+    script = Script((Session("script-1", "script", acts, steps=steps, options={"idle_ms": 9}),))
+    headers = (("Accept", "text/event-stream"), ("Authorization", "[redacted]"))
+    requests = {"script": Request("http://127.0.0.1:8/s/sse?run={run}&script={script}", headers=headers)}
+    declared = {"script": "http://127.0.0.1:8/s"}
+    scripted = History(replace(history.header, script=script, requests=requests, declared=declared), history.records)
+    stream, gate = explained(broken_at(2), history=scripted).reproduce
+    url = shlex.split(stream)[-1]
+    assert url.startswith("http://127.0.0.1:8/s/sse?run=r1&script=%7B%22steps%22:%5B%7B%22do%22:%22generate%22")
+    assert url.endswith("%22idle_ms%22:9%7D")
+    assert shlex.split(gate)[-1] == "http://127.0.0.1:8/s/gate?run=r1&name=a%20b"
+    assert "-X POST" in gate
+    assert "Authorization: [redacted]" in gate

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from streamspec.harness.core.case import Capabilities, Control, Declared, Role, Scenario
+from streamspec.harness.core.case import Capabilities, Control, Declared, Role, Scenario, Tell
 from streamspec.harness.core.objects import ObjectTarget
 from streamspec.harness.core.plan import Skip, plan, unmet
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.profile import Clause, Profile
 from streamspec.harness.core.rule import Level, Rule
-from streamspec.harness.core.script import LOOK, OBJECT, Script, Session
+from streamspec.harness.core.script import LOOK, OBJECT, SCRIPT, Script, Session
 
 LOOK_REQUEST = Request("http://127.0.0.1:1/")
 PLAIN = Profile("plain", "")
@@ -52,6 +54,10 @@ def target_with(
         (
             target_with(("finite", {"items": 3, "seq": "$.n"})),
             {"wire", "get", "concurrent", "role:finite", "role:finite.items", "role:finite.seq"},
+        ),
+        (
+            replace(target_with(), process="spawn", grace_ms=2_000, claims=("http10",)),
+            {"wire", "get", "concurrent", "process", "process:spawn", "process:grace", "feature:http10"},
         ),
     ],
 )
@@ -119,6 +125,36 @@ def test_an_object_is_played_with_and_a_server_is_asked() -> None:
     of_server = plan(scenarios, rules, target_with(), 0)
     assert [case.id for case in of_server.cases] == ["x/look@sse"]
     assert of_server.skips == (Skip("BP-01", ("object", "feature:capacity")),)
+
+
+def test_who_counts_what_others_move_or_may_do_harm_runs_alone() -> None:
+    scenarios = [
+        trying("a", "XX-01"),
+        trying("b", "XX-01", needs=("told:produced",)),
+        trying("c", "XX-01", needs=("process:spawn",)),
+        replace(trying("d", "XX-01"), exclusive=True),
+    ]
+    met = replace(target_with(), process="spawn", tells=(Tell("produced", LOOK_REQUEST, "$.n"),))
+    assert [case.alone for case in plan(scenarios, [ruling("XX-01")], met, 0).cases] == [False, True, True, True]
+
+
+def test_who_asks_the_witness_of_a_script_is_moved_by_nobody() -> None:
+    own = Script((Session("script-1", SCRIPT, ()), Session("look-1", LOOK, ())))
+    scenario = Scenario("a", "", own, ("XX-01",), ("told:sent",))
+    assert not scenario.counts
+    assert replace(scenario, needs=("told:sent", "process")).counts
+
+
+def test_on_a_serial_target_every_case_runs_alone() -> None:
+    (one,) = plan([trying("a", "XX-01")], [ruling("XX-01")], target_with(serial=True), 0).cases
+    assert one.alone
+
+
+def test_a_spare_scenario_runs_only_where_nobody_else_can_promise_a_rule() -> None:
+    scenarios = [replace(trying("a", "XX-01"), spare=True), trying("b", "XX-01", roles=("finite",))]
+    assert [c.scenario.id for c in plan(scenarios, [ruling("XX-01")], target_with(), 0).cases] == ["a"]
+    able = target_with(("finite", {}))
+    assert [c.scenario.id for c in plan(scenarios, [ruling("XX-01")], able, 0).cases] == ["b"]
 
 
 def test_a_serial_target_has_no_concurrent_case() -> None:

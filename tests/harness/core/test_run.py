@@ -19,6 +19,7 @@ from streamspec.harness.core.run import (
     crashed,
     exit_code,
     lines,
+    merged,
     unrun,
 )
 from streamspec.harness.core.script import Script
@@ -170,3 +171,19 @@ def test_a_case_that_we_broke_is_our_error() -> None:
     result = crashed(CASE, "Traceback …")
     assert {(v.outcome, v.reason) for v in result.verdicts} == {(Outcome.ERROR, "Traceback …")}
     assert result.promises == CASE.promises
+
+
+def test_runs_over_several_bindings_are_one_run_in_which_the_worst_verdict_decides() -> None:
+    run = merged([run_of("p p s"), run_of("p f p")])
+    assert [line.outcome for line in lines(run)] == [Outcome.PASS, Outcome.FAIL, Outcome.PASS]
+    assert run.skips == ()
+
+
+def test_what_nobody_carried_is_skipped_once() -> None:
+    run = merged([run_of("p s"), run_of("p s")])
+    assert run.skips == (Skip("XX-01", ("terminal",)),)
+    assert [line.outcome for line in lines(run)] == [Outcome.PASS, Outcome.SKIP]
+
+
+def test_a_problem_of_one_is_a_problem_of_all() -> None:
+    assert merged([run_of("p"), run_of("", problem="it went away")]).problem == "it went away"

@@ -23,11 +23,13 @@ from streamspec.harness.core.script import (
     Script,
     Session,
     Settle,
+    Stop,
     Watch,
     expanded,
     script_from_json,
     script_to_json,
 )
+from streamspec.harness.core.steps import Generate
 
 ACT = st.one_of(*map(st.builds, ACTS.values()))
 OPTIONS = st.dictionaries(st.text(), st.integers() | st.text(), max_size=3)
@@ -40,12 +42,18 @@ def test_a_script_round_trips_through_json(script: Script) -> None:
 
 
 def test_every_act_is_named() -> None:
-    assert tuple(ACTS.values()) == (Ask, Read, Cancel, Account, Watch, Open, Await, Call, Settle, Pass)
+    assert tuple(ACTS.values()) == (Ask, Read, Cancel, Account, Watch, Open, Stop, Await, Call, Settle, Pass)
 
 
 def test_a_session_is_repeated_as_often_as_the_effort_says() -> None:
     script = expanded(Script((Session("batch", "endless", (), times=0), Session("once", "endless", ()))), cycles=3)
     assert [session.id for session in script.sessions] == ["batch", "batch~2", "batch~3", "once"]
+
+
+def test_steps_are_scaled_to_the_effort_and_to_the_largest_item_of_the_target() -> None:
+    steps = (Generate(10, per_cycle=True), Generate(1, 1, from_limit=True))
+    script = expanded(Script((Session("counted", "script", (), steps=steps),)), cycles=3, limit_bytes=500)
+    assert script.sessions[0].steps == (Generate(30), Generate(1, 501))
 
 
 def test_repeats_run_together_in_groups() -> None:

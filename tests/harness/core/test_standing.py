@@ -56,6 +56,7 @@ MARKED: dict[str, str | int | bool] = {
 }
 THREE = (item(0), item(1), item(2))
 TYPE = ("Content-Type", "text/event-stream")
+PAGE = (Deviation("sse.field", 0), Deviation("sse.unterminated", 9), Ended("length", 9), EOF)
 
 
 def index_of(record: Record | None) -> int | None:
@@ -75,10 +76,17 @@ def test_after_our_own_end_nothing_is_the_targets(act: str) -> None:
     assert standing.cut(history, "look") is None
 
 
-@pytest.mark.parametrize("act", ["ask", "ask:malformed", "look around"])
+@pytest.mark.parametrize("act", ["ask", "ask:malformed", "stop", "look around"])
 def test_other_acts_end_nothing(act: str) -> None:
     history = written(*told("look", Did(act), head(), ENDED))
     assert standing.own_end(history, "look") == 3
+
+
+@pytest.mark.parametrize("way", ["", "malformed", "method", "1.0"])
+def test_how_we_asked_is_known(way: str) -> None:
+    history = written(*told("look", Did(f"ask:{way}" if way else "ask"), head(), *CLOSE))
+    assert standing.unusual(history, "look") == way
+    assert standing.usual(history) == (() if way else ("look",))
 
 
 def test_our_end_of_one_session_is_none_of_another() -> None:
@@ -435,6 +443,21 @@ CAUSES = {  # 6: a precondition that is not met is unknown, not broken
         *LOOKS,
         *told("look-3", Did("ask:malformed"), head(), item(0), *CLOSE),
         *told(f"{AGAIN}1", ASK, head(), item(0), *CLOSE, start_ms=40),
+    ),
+    "another method answered with a page": written(
+        *LOOKS,
+        *told("look-3", Did("ask:method"), head(("Content-Type", "text/html")), *PAGE, start_ms=20),
+        *told(f"{AGAIN}1", ASK, head(), item(0), *CLOSE, start_ms=40),
+    ),
+    "HTTP/1.0 answered up to the end of the connection": written(
+        *LOOKS,
+        *told("look-3", Did("ask:1.0"), head(), item(0), Ended("close", 20), EOF, start_ms=20),
+        *told(f"{AGAIN}1", ASK, head(), item(0), *CLOSE, start_ms=40),
+    ),
+    "asked to end, and gone": written(
+        *LOOKS,
+        *told("endless", ASK, head(), item(0), Did("stop"), item(1), Failed("UNAVAILABLE"), ENDED, EOF, start_ms=20),
+        declared=MARKED,
     ),
     "one look only, and then nothing": written(
         *told("look-1", ASK, head(), item(0), *CANCEL),

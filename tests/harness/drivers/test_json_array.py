@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
+from cuts import cut_at, decoded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,9 @@ from streamspec.harness.core.limits import LIMITS, Limits
 from streamspec.harness.core.profile import Clause, Profile
 from streamspec.harness.drivers._nesting import Nesting
 from streamspec.harness.drivers.json_array import JSON_ARRAY, JsonArrayDecoder, recognises
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PLAIN = Profile("plain", "")
 TYPED = Profile(
@@ -34,14 +38,9 @@ SMALL = replace(LIMITS, event_bytes=24, prefix_chars=8, json_depth=3)
 
 
 def decode(
-    data: bytes, profile: Profile = PLAIN, seq: str = "", limits: Limits = LIMITS, cuts: list[int] | None = None
+    data: bytes, profile: Profile = PLAIN, seq: str = "", limits: Limits = LIMITS, cuts: Iterable[int] = ()
 ) -> list[Event]:
-    decoder = JSON_ARRAY.decoder(profile, seq, limits)
-    places = sorted({0, len(data), *(cut for cut in cuts or [] if cut < len(data))})
-    out: list[Event] = []
-    for start, end in pairwise(places):
-        out += decoder.feed(data[start:end])
-    return [*out, *decoder.end()]
+    return decoded(JSON_ARRAY.decoder(profile, seq, limits), cut_at(data, cuts))
 
 
 def item(n: int, payload: bytes, offset: int, kind: str = "", seq: int | None = None) -> Item:
@@ -224,7 +223,7 @@ def test_each_body_is_read_as_it_stands(name: str) -> None:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_body_reads_the_same_octet_by_octet(name: str) -> None:
     data, expected = GOLDEN[name]
-    assert decode(data, cuts=list(range(len(data)))) == expected
+    assert decode(data, cuts=range(len(data))) == expected
 
 
 @given(st.sampled_from(sorted(GOLDEN)), st.lists(st.integers(0, 40), max_size=5))
@@ -325,7 +324,7 @@ LIMITED: dict[str, tuple[bytes, list[tuple[str, int]], list[tuple[int, bytes]]]]
 @pytest.mark.parametrize("name", LIMITED)
 def test_beyond_a_limit_the_rest_is_skipped_and_that_is_said_once(name: str, *, cut: bool) -> None:
     data, codes, items = LIMITED[name]
-    found = decode(data, PLAIN, "", SMALL, list(range(len(data))) if cut else [])
+    found = decode(data, PLAIN, "", SMALL, range(len(data)) if cut else ())
     assert [(event.code, event.offset) for event in found if isinstance(event, Deviation)] == [
         (f"array.{code}", offset) for code, offset in codes
     ]

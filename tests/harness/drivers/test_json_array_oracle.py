@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from cuts import decoded, readings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,12 +40,8 @@ def oracle(octets: bytes) -> list[Any] | None:
     return whole if isinstance(whole, list) else None
 
 
-def decoded(pieces: list[bytes], limits: Limits = LIMITS) -> list[Event]:
-    decoder = JSON_ARRAY.decoder(PLAIN, "", limits)
-    out: list[Event] = []
-    for piece in pieces:
-        out += decoder.feed(piece)
-    return [*out, *decoder.end()]
+def decode(pieces: list[bytes], limits: Limits = LIMITS) -> list[Event]:
+    return decoded(JSON_ARRAY.decoder(PLAIN, "", limits), pieces)
 
 
 def grammar(found: list[Event]) -> list[Deviation]:
@@ -54,14 +51,6 @@ def grammar(found: list[Event]) -> list[Deviation]:
 
 def elements(found: list[Event], octets: bytes) -> list[Any]:
     return [loads(octets[e.offset : e.offset + e.size].decode()) for e in found if isinstance(e, Item)]
-
-
-def cut(data: bytes, sizes: list[int]) -> list[bytes]:
-    pieces = []
-    for size in sizes:
-        pieces.append(data[:size])
-        data = data[size:]
-    return [*pieces, data]
 
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -104,7 +93,7 @@ BEGUN = st.builds(bytes.__add__, st.sampled_from([b"", b"[", b'{"a":[', b"\xef\x
 @given(BODIES)
 def test_every_array_is_read_with_its_values(octets: bytes) -> None:
     expected = oracle(octets)
-    found = decoded([octets])
+    found = decode([octets])
     if expected is None:  # an object without an array in it
         assert grammar(found) == [
             Deviation("array.none", 0, "an object, and none of its members is an array"),
@@ -119,7 +108,7 @@ def test_every_array_is_read_with_its_values(octets: bytes) -> None:
 @given(NEARLY)
 def test_we_find_fault_exactly_where_the_standard_library_does(octets: bytes) -> None:
     expected = oracle(octets)
-    found = decoded([octets])
+    found = decode([octets])
     if expected is None:
         assert grammar(found)
     else:
@@ -133,7 +122,7 @@ def test_we_find_fault_exactly_where_the_standard_library_does(octets: bytes) ->
 def test_a_body_that_is_cut_shows_a_beginning_of_its_elements_and_stays_open(octets: bytes, size: int) -> None:
     expected = oracle(octets)
     beginning = octets[: min(size, len(octets) - 1)]
-    found = decoded([beginning])
+    found = decode([beginning])
     shown = elements(found, beginning)
     assert shown == (expected or [])[: len(shown)]
     assert [event.code for event in grammar(found)] == ["array.open"]
@@ -154,15 +143,15 @@ def test_an_element_comes_with_the_octet_that_ends_it(octets: bytes) -> None:
 @settings(max_examples=300)
 @given(BEGUN, st.lists(st.integers(0, 9), max_size=12))
 def test_any_cut_of_the_same_octets_gives_the_same_events(octets: bytes, sizes: list[int]) -> None:
-    whole = decoded([octets])
-    assert decoded(cut(octets, sizes)) == whole
-    assert decoded([octets[i : i + 1] for i in range(len(octets))]) == whole
+    whole, cut, single = readings(decode, octets, sizes)
+    assert cut == whole
+    assert single == whole
 
 
 @settings(max_examples=300)
 @given(BEGUN, st.lists(st.integers(0, 9), max_size=12), st.integers(4, 12))
 def test_limits_do_not_depend_on_the_cut_either(octets: bytes, sizes: list[int], size: int) -> None:
     limits = replace(LIMITS, event_bytes=size, json_depth=2)
-    whole = decoded([octets], limits)
-    assert decoded(cut(octets, sizes), limits) == whole
-    assert decoded([octets[i : i + 1] for i in range(len(octets))], limits) == whole
+    whole, cut, single = readings(lambda pieces: decode(pieces, limits), octets, sizes)
+    assert cut == whole
+    assert single == whole

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streamspec.harness.config import profile
 from streamspec.harness.core.event import Completed, Deviation, Event, Failed, Heartbeat, Item, Meta
 from streamspec.harness.core.json_text import TOO_DEEP, JsonText
 from streamspec.harness.core.limits import LIMITS
@@ -16,6 +15,7 @@ from streamspec.harness.drivers._messages import NO_JSON, Message, Messages, beg
 from streamspec.harness.drivers.json_array import JSON_ARRAY
 from streamspec.harness.drivers.ndjson import NDJSON
 from streamspec.harness.drivers.sse import SSE
+from streamspec.harness.profile_file import profile
 
 if TYPE_CHECKING:
     from streamspec.harness.core.ports import Driver

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cuts import decoded, readings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,20 +122,8 @@ def taken(read: Read, lines: list[tuple[int, str]], *, unended: bool) -> int:
     return len(lines)
 
 
-def decoded(pieces: list[bytes], limits: Limits = LIMITS) -> list[Event]:
-    decoder = NDJSON.decoder(PLAIN, "", limits)
-    out: list[Event] = []
-    for piece in pieces:
-        out += decoder.feed(piece)
-    return [*out, *decoder.end()]
-
-
-def cut(data: bytes, sizes: list[int]) -> list[bytes]:
-    pieces = []
-    for size in sizes:
-        pieces.append(data[:size])
-        data = data[size:]
-    return [*pieces, data]
+def decode(pieces: list[bytes], limits: Limits = LIMITS) -> list[Event]:
+    return decoded(NDJSON.decoder(PLAIN, "", limits), pieces)
 
 
 TOKENS = st.sampled_from(
@@ -169,7 +158,7 @@ TEXTS = st.builds(
 @given(LINES)
 def test_we_read_what_a_literal_reader_reads(octets: bytes) -> None:
     expected = oracle(octets)
-    found = decoded([octets])
+    found = decode([octets])
     items = [event for event in found if isinstance(event, Item)]
     assert [(item.offset, item.size) for item in items] == [(at, len(text.encode())) for at, text in expected.items]
     assert [item.n for item in items] == list(range(len(items)))
@@ -183,7 +172,7 @@ def test_we_read_what_a_literal_reader_reads(octets: bytes) -> None:
 @given(st.lists(TEXTS, max_size=5))
 def test_every_text_is_an_item_with_its_value_and_only_spread_ones_are_named(texts: list[str]) -> None:
     octets = "".join(f"{text}\n" for text in texts).encode()
-    found = [e for e in decoded([octets]) if not (isinstance(e, Deviation) and e.code.startswith("json."))]
+    found = [e for e in decode([octets]) if not (isinstance(e, Deviation) and e.code.startswith("json."))]
     items = [event for event in found if isinstance(event, Item)]
     shown = [octets[item.offset : item.offset + item.size].decode() for item in items]
     assert [json.loads(text) for text in shown] == [json.loads(text) for text in texts]
@@ -194,15 +183,15 @@ def test_every_text_is_an_item_with_its_value_and_only_spread_ones_are_named(tex
 @settings(max_examples=300)
 @given(OCTETS, st.lists(st.integers(0, 9), max_size=12))
 def test_any_cut_of_the_same_octets_gives_the_same_events(octets: bytes, sizes: list[int]) -> None:
-    whole = decoded([octets])
-    assert decoded(cut(octets, sizes)) == whole
-    assert decoded([octets[i : i + 1] for i in range(len(octets))]) == whole
+    whole, cut, single = readings(decode, octets, sizes)
+    assert cut == whole
+    assert single == whole
 
 
 @settings(max_examples=300)
 @given(OCTETS, st.lists(st.integers(0, 9), max_size=12), st.integers(4, 12), st.integers(4, 24))
 def test_limits_do_not_depend_on_the_cut_either(octets: bytes, sizes: list[int], line: int, text: int) -> None:
     limits = replace(LIMITS, line_bytes=line, event_bytes=text, json_depth=2)
-    whole = decoded([octets], limits)
-    assert decoded(cut(octets, sizes), limits) == whole
-    assert decoded([octets[i : i + 1] for i in range(len(octets))], limits) == whole
+    whole, cut, single = readings(lambda pieces: decode(pieces, limits), octets, sizes)
+    assert cut == whole
+    assert single == whole

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import sys
 from dataclasses import replace
-from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
+from cuts import cut_at, decoded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,9 @@ from streamspec.harness.core.event import (
 from streamspec.harness.core.limits import LIMITS, Limits
 from streamspec.harness.core.profile import Clause, Profile
 from streamspec.harness.drivers.sse import SSE, SseDecoder, recognises
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PLAIN = Profile("plain", "")
 JSON = Profile("json", "", items="json", clauses=(Clause((("data", "[DONE]"),), "completed"),))
@@ -43,19 +47,10 @@ RICH = Profile(
 SMALL = replace(LIMITS, line_bytes=24, event_bytes=32, prefix_chars=8, json_depth=3)
 
 
-def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
-    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    return [data[a:b] for a, b in pairwise(places)]
-
-
 def decode(
-    data: bytes, profile: Profile = PLAIN, seq: str = "", limits: Limits = LIMITS, cuts: list[int] | None = None
+    data: bytes, profile: Profile = PLAIN, seq: str = "", limits: Limits = LIMITS, cuts: Iterable[int] = ()
 ) -> list[Event]:
-    decoder = SSE.decoder(profile, seq, limits)
-    out: list[Event] = []
-    for piece in pieces_of(data, cuts or []):
-        out += decoder.feed(piece)
-    return [*out, *decoder.end()]
+    return decoded(SSE.decoder(profile, seq, limits), cut_at(data, cuts))
 
 
 def item(n: int, payload: bytes, offset: int, kind: str = "message", seq: int | None = None) -> Item:
@@ -149,7 +144,7 @@ def test_each_stream_is_read_as_it_stands(name: str) -> None:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_stream_reads_the_same_octet_by_octet(name: str) -> None:
     data, expected = GOLDEN[name]
-    assert decode(data, cuts=list(range(len(data)))) == expected
+    assert decode(data, cuts=range(len(data))) == expected
 
 
 @given(st.sampled_from(sorted(GOLDEN)), st.lists(st.integers(0, 60), max_size=5))
@@ -326,7 +321,7 @@ LIMITED: dict[str, tuple[bytes, list[tuple[str, int]], list[bytes]]] = {
 @pytest.mark.parametrize("name", LIMITED)
 def test_beyond_a_limit_the_rest_is_skipped_and_that_is_said_once(name: str, *, cut: bool) -> None:
     data, codes, payloads = LIMITED[name]
-    found = decode(data, PLAIN, "", SMALL, list(range(len(data))) if cut else [])
+    found = decode(data, PLAIN, "", SMALL, range(len(data)) if cut else ())
     assert [(event.code, event.offset) for event in found if isinstance(event, Deviation)] == codes
     assert [event.sha for event in found if isinstance(event, Item)] == [
         hashlib.sha256(payload).hexdigest()[:16] for payload in payloads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
+from cuts import decoded, readings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,27 +95,16 @@ STREAMS = st.lists(
 ).map(b"".join)
 
 
-def decoded(pieces: list[bytes], line_bytes: int = LIMITS.line_bytes) -> list[Event]:
-    decoder = SSE.decoder(PLAIN, "", replace(LIMITS, line_bytes=line_bytes, event_bytes=2 * line_bytes))
-    out: list[Event] = []
-    for piece in pieces:
-        out += decoder.feed(piece)
-    return [*out, *decoder.end()]
-
-
-def cut(data: bytes, sizes: list[int]) -> list[bytes]:
-    pieces = []
-    for size in sizes:
-        pieces.append(data[:size])
-        data = data[size:]
-    return [*pieces, data]
+def decode(pieces: list[bytes], line_bytes: int = LIMITS.line_bytes) -> list[Event]:
+    limits = replace(LIMITS, line_bytes=line_bytes, event_bytes=2 * line_bytes)
+    return decoded(SSE.decoder(PLAIN, "", limits), pieces)
 
 
 @settings(max_examples=500)
 @given(STREAMS)
 def test_we_see_what_html_says(octets: bytes) -> None:
     expected = oracle(octets)
-    found = decoded([octets])
+    found = decode([octets])
     items = [event for event in found if isinstance(event, Item)]
     assert [(item.n, item.size, item.sha) for item in items] == [
         (n, len(data.encode()), hashlib.sha256(data.encode()).hexdigest()[:16])
@@ -133,14 +123,14 @@ def test_we_see_what_html_says(octets: bytes) -> None:
 @settings(max_examples=300)
 @given(STREAMS, st.lists(st.integers(0, 9), max_size=12))
 def test_any_cut_of_the_same_octets_gives_the_same_events(octets: bytes, sizes: list[int]) -> None:
-    whole = decoded([octets])
-    assert decoded(cut(octets, sizes)) == whole
-    assert decoded([octets[i : i + 1] for i in range(len(octets))]) == whole
+    whole, cut, single = readings(decode, octets, sizes)
+    assert cut == whole
+    assert single == whole
 
 
 @settings(max_examples=300)
 @given(STREAMS, st.lists(st.integers(0, 9), max_size=12), st.integers(4, 12))
 def test_limits_do_not_depend_on_the_cut_either(octets: bytes, sizes: list[int], line_bytes: int) -> None:
-    whole = decoded([octets], line_bytes)
-    assert decoded(cut(octets, sizes), line_bytes) == whole
-    assert decoded([octets[i : i + 1] for i in range(len(octets))], line_bytes) == whole
+    whole, cut, single = readings(lambda pieces: decode(pieces, line_bytes), octets, sizes)
+    assert cut == whole
+    assert single == whole

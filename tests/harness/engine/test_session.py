@@ -27,19 +27,21 @@ from streamspec.harness.core.history import Header, History
 from streamspec.harness.core.limits import BUDGETS_MS, LIMITS
 from streamspec.harness.core.ports import Body, Request
 from streamspec.harness.core.profile import Profile
-from streamspec.harness.core.script import LOOK, Act, Ask, Await, Cancel, Read, Script, Session
+from streamspec.harness.core.script import LOOK, Act, Ask, Await, Cancel, Read, Script, Session, Stop
 from streamspec.harness.drivers.sse import SSE
 from streamspec.harness.engine.recorder import Recorder
 from streamspec.harness.engine.session import Stage, play
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 PLAIN = Profile("plain", "anything")
 LOOK_ITEM = Read(items=1, budget="look_ms")
 
 
-def played(answers: Answers, *sessions: Session) -> tuple[History, Scripted]:
+def played(
+    answers: Answers, *sessions: Session, stop: Callable[[], Awaitable[None]] | None = None
+) -> tuple[History, Scripted]:
     target = Scripted(answers)
     script = Script(sessions)
 
@@ -52,6 +54,7 @@ def played(answers: Answers, *sessions: Session) -> tuple[History, Scripted]:
             BUDGETS_MS,
             LIMITS,
             recorder,
+            stop=stop,
         )
         await play(script, stage)
         return recorder.seal(Header("case", "scenario", "sse", "plain", script))
@@ -189,6 +192,30 @@ def test_a_malformed_request_is_asked_and_named_so() -> None:
     history, target = played(endless, look(Ask(malformed=True)))
     assert names(history)[0] == "ask:malformed"
     assert target.asked[0].malformed
+
+
+def test_another_method_and_another_version_are_asked_with_and_named_so() -> None:
+    acts = (look(Ask(method="STREAMSPEC")), look(Ask(version="1.0"), name="look-2"))
+    history, target = played(endless, *acts)
+    assert [names(history, name)[0] for name in ("look-1", "look-2")] == ["ask:method", "ask:1.0"]
+    assert [(r.method, r.version) for r in target.asked] == [("STREAMSPEC", "1.1"), ("GET", "1.0")]
+
+
+def test_a_target_is_asked_to_end_and_its_stream_is_read_on() -> None:
+    seen: list[int] = []
+
+    async def stop() -> None:
+        seen.append(1)
+
+    acts = (Ask(), LOOK_ITEM, Stop(), Read(items=2, budget="grace_ms"))
+    history, _ = played(endless, look(*acts), stop=stop)
+    assert names(history) == ["ask", "Opened", "Item", "stop", "Item", "Item", "close", "Closed"]
+    assert seen == [1]
+
+
+def test_a_target_that_we_did_not_start_is_not_asked_to_end() -> None:
+    history, _ = played(endless, look(Ask(), LOOK_ITEM, Stop(), LOOK_ITEM))
+    assert names(history) == ["ask", "Opened", "Item", "close", "Closed"]
 
 
 def test_a_stall_of_our_own_loop_is_recorded() -> None:

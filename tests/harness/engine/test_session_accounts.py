@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING
 
+import pytest
 from virtual_target import Answers, Scripted, endless, in_virtual_time, item, sse_head
 
 from streamspec.harness.core.event import Deviation, Did, Ended, Event, Item, Opened, Told
@@ -36,7 +37,7 @@ def played(
         recorder = Recorder(LIMITS)
         began_ns = now_ns()
 
-        async def account() -> Sequence[Figures]:
+        async def account(_run: str) -> Sequence[Figures]:
             if produced is None:
                 return ()
             return (Figures("driver", {"produced": produced((now_ns() - began_ns) / 1e9)}),)
@@ -153,11 +154,14 @@ def test_a_coding_that_was_not_offered_is_not_read() -> None:
     assert not history.of((Item, Deviation))
 
 
-def test_a_session_resumes_behind_the_last_id_of_another() -> None:
+@pytest.mark.parametrize(
+    ("reads", "behind"), [((2,), "42"), ((1,), "41"), ((1, 1), "42"), ((1, 5), "42"), ((0,), "42"), ((1, 0), "42")]
+)
+def test_a_session_resumes_behind_the_last_item_that_another_has_read(reads: tuple[int, ...], behind: str) -> None:
     def feed(*_: object) -> list[tuple[float, tuple[Event | Body, ...]]]:
         return [(1.0, (sse_head(), Body(b"id: 41\ndata: 1\n\nid: 42\ndata: 2\n\n"))), (60_000.0, (item(3),))]
 
-    first = session(Ask(), Read(items=2, budget="item_ms"), Cancel("rst"))
+    first = session(Ask(), *(Read(items=n, budget="item_ms") for n in reads), Cancel("rst"))
     _, target = played(feed, first, session(Ask(after="endless-1"), ONE, name="endless-2"))
-    assert ("Last-Event-ID", "42") in target.asked[1].headers
+    assert ("Last-Event-ID", behind) in target.asked[1].headers
     assert all(name != "Last-Event-ID" for name, _ in target.asked[0].headers)

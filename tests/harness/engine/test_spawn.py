@@ -517,6 +517,34 @@ def test_a_target_is_started_again_at_the_same_port_as_another_process() -> None
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(("program", "ends"), [(SERVER, True), (LISTEN + DEAF + "serve()", False)])
+def test_a_target_is_asked_to_end_and_not_made_to(program: str, *, ends: bool) -> None:
+    async def main() -> None:
+        port = free_port()
+        async with spawning(program, port=port, budgets=with_budgets(end_ms=200)) as target:
+            await target.ask_to_end()
+            if ends:
+                await until(target.exit_note)
+                assert target.exit_note() == "the target exited with -15 (SIGTERM)"
+            else:
+                assert accepts(port)
+                assert target.exit_note() == ""
+            await target.respawn()
+            assert accepts(port)
+
+    asyncio.run(main())
+
+
+def test_a_target_that_was_ended_is_asked_for_nothing() -> None:
+    async def main() -> None:
+        async with spawning(SERVER) as target:
+            await target.end()
+            await target.ask_to_end()
+            assert target.exit_note() == "the target was ended"
+
+    asyncio.run(main())
+
+
 def test_a_target_that_dies_meanwhile_can_be_told_from_one_that_lives_and_started_again() -> None:
     async def main() -> None:
         async with spawning(SERVER) as target:

@@ -12,12 +12,13 @@ import pytest
 from raw_server import answering, serving
 from virtual_target import Scripted, in_virtual_time
 
+from streamspec.harness.core.accounts import PROBLEM
 from streamspec.harness.core.case import Tell
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import Closed, Deviation, Ended, Event, Opened, Refused
 from streamspec.harness.core.limits import BUDGETS_MS, LIMITS, Limits
 from streamspec.harness.core.ports import Body, Figures, Request
-from streamspec.harness.engine.telling import PROBLEM, accountant, ask, whole_number
+from streamspec.harness.engine.telling import Asked, accountant, ask, whole_number
 from streamspec.harness.transports.http1 import HTTP1
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ def whole(body: bytes, opened: Opened | None = None) -> Sequence[Batch]:
     return [(1.0, (opened or head(), Body(body), Ended("length", len(body))))]
 
 
-def asked(answers: Answers, *tells: Tell, limits: Limits = LIMITS) -> tuple[dict[str, int], str, Scripted]:
+def asked(answers: Answers, *tells: Tell, limits: Limits = LIMITS) -> tuple[dict[str, int | str], str, Scripted]:
     target = Scripted(answers)
-    values, problem = in_virtual_time(ask(tells or (PRODUCED,), target.transport, limits, BUDGETS_MS))
-    return values, problem, target
+    told = in_virtual_time(ask(tells or (PRODUCED,), target.transport, limits, BUDGETS_MS))
+    return told.values, told.problem, target
 
 
 def problem_of(*events: Event | Body, limits: Limits = LIMITS) -> str:
@@ -172,10 +173,10 @@ def test_all_requests_together_wait_no_longer_than_the_budget() -> None:
         drops: Sequence[Batch] = [(1.0, (head(),)), *((100.0, (Body(b" "),)) for _ in range(100))]
         return {URL: [], URL + "/2": drops, URL + "/3": whole(b'{"n": 4}')}[request.url]
 
-    async def main() -> tuple[dict[str, int], str, float]:
+    async def main() -> tuple[dict[str, int | str], str, float]:
         tells = (PRODUCED, OF_ANOTHER, Tell("ended", Request(URL + "/3"), "$.n"))
-        values, problem = await ask(tells, target.transport, LIMITS, BUDGETS_MS)
-        return values, problem, asyncio.get_running_loop().time()
+        told = await ask(tells, target.transport, LIMITS, BUDGETS_MS)
+        return told.values, told.problem, asyncio.get_running_loop().time()
 
     target = Scripted(answers)
     values, problem, ended_s = in_virtual_time(main())
@@ -206,7 +207,7 @@ def test_a_request_that_cannot_be_sent_is_the_callers_fault() -> None:
 def test_a_server_may_frame_its_answer_as_it_likes(answer: bytes) -> None:
     with serving(answering(answer)) as url:
         tell = Tell("produced", Request(url), "$.produced")
-        assert asyncio.run(ask((tell,), HTTP1, LIMITS, BUDGETS_MS)) == ({"produced": 9}, "")
+        assert asyncio.run(ask((tell,), HTTP1, LIMITS, BUDGETS_MS)) == Asked({"produced": 9}, "")
 
 
 # -- accounts ------------------------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ def accounts(
     take = accountant(process, tells, Scripted(answers).transport, LIMITS, BUDGETS_MS)
 
     async def main() -> list[Figures]:
-        return await take()
+        return await take("")
 
     return asyncio.run(main())
 
@@ -278,3 +279,21 @@ def test_the_process_is_looked_at_before_the_target_is_asked(monkeypatch: pytest
     monkeypatch.setattr(psutil.Process, "num_fds", looked_at)
     accounts(Tree((os.getpid(),)), PRODUCED, answers=answers)
     assert order == ["looked at", "asked"]
+
+
+def test_a_stream_with_a_witness_is_told_of_by_it_alone_and_any_other_by_the_target() -> None:
+    def answers(request: Request, _n: int) -> Sequence[Batch]:
+        return whole(b'{"sent": 3}' if "witness" in request.url else b'{"sent": 70, "open": 2}')
+
+    target = Scripted(answers)
+    tells = (
+        Tell("sent", Request("http://h/told"), "$.sent"),
+        Tell("open", Request("http://h/told"), "$.open"),
+        Tell("sent", Request("http://h/witness?run={run}"), "$.sent", "stream"),
+    )
+    take = accountant(None, tells, target.transport, LIMITS, BUDGETS_MS)
+
+    async def main() -> list[dict[str, int | str]]:
+        return [dict(figures.values) for run in ("r1", "") for figures in await take(run)]
+
+    assert in_virtual_time(main()) == [{"sent": 3, "open": 2}, {"sent": 70, "open": 2}]

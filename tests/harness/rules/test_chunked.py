@@ -1,4 +1,4 @@
-"""CJ-02 at its edges: a cut is a failure that shows itself, a limit of ours is no fault of theirs."""
+"""CJ-02 and CJ-11 at their edges: a cut is a failure that shows itself, a limit of ours is no fault of theirs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streamspec.harness.core.event import DEVIATIONS, Deviation, Did, Event
+from streamspec.harness.core.event import DEVIATIONS, Deviation, Did, Ended, Event, Refused
 from streamspec.harness.core.history import History
 from streamspec.harness.core.judge import Verdict
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, TYPES, head, item, told, written
@@ -75,3 +75,28 @@ def test_a_last_chunk_is_owed_in_every_binding(rule_on: RuleOn, outcome: str, ro
     opened = head(("Content-Type", TYPES[binding]), ("Transfer-Encoding", "chunked"))
     history = written(*told(role, ASK, opened, *((item(0),) if role != "empty" else ()), CUT, EOF), binding=binding)
     assert rule_on("CJ-02", history).outcome == outcome
+
+
+# -- none under HTTP/1.0 -----------------------------------------------------------------------------------------------
+
+OLD = Did("ask:1.0")
+CHUNKED, PLAIN = ("Transfer-Encoding", "chunked"), ("Content-Type", "text/event-stream")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "events"),
+    [
+        ("PASS", (OLD, head(PLAIN), item(0), *CLOSE)),
+        ("PASS", (OLD, head(PLAIN), item(0), Ended("close", 9), EOF)),
+        ("FAIL", (OLD, head(PLAIN, CHUNKED), item(0), *CLOSE)),
+        ("FAIL", (OLD, head(PLAIN, ("transfer-encoding", "identity")), item(0), *CLOSE)),
+        ("FAIL", (OLD, head(CHUNKED, status=426), ENDED, EOF)),
+        ("INCONCLUSIVE", (OLD, head(PLAIN), *CLOSE)),
+        ("INCONCLUSIVE", (OLD, head(PLAIN, status=505), ENDED, EOF)),
+        ("INCONCLUSIVE", (OLD, Refused("closed"))),
+        ("INCONCLUSIVE", (ASK, head(PLAIN, CHUNKED), item(0), *CLOSE)),
+        ("INCONCLUSIVE", (Did("ask:method"), head(PLAIN, CHUNKED), item(0), *CLOSE)),
+    ],
+)
+def test_a_client_of_http_1_0_gets_no_chunks(rule_on: RuleOn, outcome: str, events: tuple[Event, ...]) -> None:
+    assert rule_on("CJ-11", written(*told("look", *events))).outcome == outcome

@@ -10,13 +10,13 @@ import json
 import pytest
 
 from streamspec.harness.assembly import all_drivers, all_rules
-from streamspec.harness.config import profile
 from streamspec.harness.core.coding import Inflater
 from streamspec.harness.core.event import Closed, Ended, Event, Opened, content_coding
 from streamspec.harness.core.judge import Outcome, judge
 from streamspec.harness.core.limits import LIMITS
 from streamspec.harness.core.script import Ask
 from streamspec.harness.core.written import ASK, told, written
+from streamspec.harness.profile_file import profile
 
 DRIVERS = {driver.name: driver for driver in all_drivers()}
 BAD = {Outcome.FAIL, Outcome.WARN, Outcome.ERROR}

@@ -58,6 +58,7 @@ DECLARED: Final[dict[str, str | int | bool]] = {
     "text.field": "$.text",
     "resumable.guarantee": "exactly-once",
     "resumable.signals_unknown": "yes",
+    "resumable.final": "204",
     "large.item_bytes": 1000,
     "large.seq": "$.n",
 }
@@ -181,9 +182,11 @@ def test_a_constant_page_passes_nothing(rule: Rule, first: tuple[Event, ...]) ->
 # -- findings --------------------------------------------------------------------------------------------------------
 
 CODE: Final = st.sampled_from(sorted(DEVIATIONS))
-ACT: Final = st.sampled_from(["ask", "ask:malformed", "enough", "cancel:rst", "cancel:fin", "close"])
+ACT: Final = st.sampled_from(
+    ["ask", "ask:malformed", "ask:method", "ask:1.0", "enough", "cancel:rst", "cancel:fin", "close", "stop"]
+)
 BUDGET: Final = st.sampled_from(
-    ["sibling_ms", "item_ms", "recover_ms", "failing_ms", "terminal_ms", "head_ms", "silent_ms"]
+    ["sibling_ms", "item_ms", "recover_ms", "failing_ms", "terminal_ms", "head_ms", "silent_ms", "grace_ms"]
 )
 STATUS: Final = st.sampled_from([200, 200, 200, 204, 206, 302, 404, 429, 500, 503])
 HEADER: Final = st.sampled_from(

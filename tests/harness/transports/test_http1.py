@@ -362,6 +362,7 @@ GET = Request("http://host/")
             replace(GET, body=b"xy", headers=(("content-length", "9"),)),
             b"GET / HTTP/1.1\r\nHost: host\r\ncontent-length: 9\r\n\r\nxy",
         ),
+        (replace(GET, version="1.0"), b"GET / HTTP/1.0\r\nHost: host\r\n\r\n"),
         (
             replace(GET, malformed=True),
             b"GET / HTTP/1.1\r\nHost: host\r\nstreamspec sends this line without a colon\r\n\r\n",
@@ -422,3 +423,34 @@ def test_a_header_that_cannot_be_sent_is_named_and_not_shown() -> None:
     with pytest.raises(UsageError, match="the header Authorization") as raised:
         request_bytes(replace(GET, headers=(("Authorization", "Bearer s3cret\n"),)))
     assert "s3cret" not in str(raised.value)
+
+
+def test_a_request_in_pieces_arrives_whole_and_cut_as_it_was_asked() -> None:
+    request = Request("http://127.0.0.1:1/finite?n=3", pieces=5)
+    sent: list[bytes] = []
+
+    class Gathering:
+        def __init__(self) -> None:
+            self._whole = asyncio.Event()
+
+        async def send(self, data: bytes) -> None:
+            sent.append(data)
+            if b"".join(sent).endswith(b"\r\n\r\n"):
+                self._whole.set()
+
+        async def receive(self, size: int) -> bytes:
+            await self._whole.wait()
+            return b""
+
+        async def close(self) -> None: ...
+
+        def abort(self) -> None: ...
+
+    async def story() -> None:
+        exchange = Http1Exchange(Gathering(), request_bytes(request), "GET", LIMITS, request.pieces)
+        await everything(exchange)
+        await exchange.close()
+
+    asyncio.run(story())
+    assert b"".join(sent) == request_bytes(request)
+    assert {len(piece) for piece in sent[:-1]} == {5}

@@ -1,0 +1,160 @@
+"""A scripted target as one whose roles are scripts: requests, roles and figures, derived from what its adapter can do.
+
+A user who declares a role himself is believed instead. Pure; never here: traffic, or what an adapter can do
+(`contract`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from streamspec.harness.core.asking import COUNT, RUN, SCRIPT_TEXT, quoted_script
+from streamspec.harness.core.case import Declared, Role, Tell
+from streamspec.harness.core.ports import Request
+from streamspec.harness.core.redaction import redacted_url
+from streamspec.harness.core.script import SCRIPT
+from streamspec.harness.core.steps import Complete, Fail, Gate, Generate, Send, Step, Wait, names_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streamspec.harness.core.contract import Features
+
+Headers = tuple[tuple[str, str], ...]
+_ABSENT: Final = frozenset({"offered", "cancel_code", "send_code", "remaining_ms", "buffered"})  # figures that may be
+SHUT: Final = "shut"  # a gate that nobody opens
+_SEQ: Final = "$.n"
+_ITEM_BYTES: Final = 4_000
+_HEARTBEAT_MS: Final = 500
+_GAP_MS: Final = 150
+_EVERY_MS: Final = 5
+_LOOK: Final = Generate(n=30, every_ms=4)
+_ANY: Final = 987_654_321  # stands for the number of items until the script is quoted, braces and all
+# What a line-based wire or a careless writer of JSON gets wrong.
+TEXTS: Final = (
+    "plain",
+    "a carriage return:\rhere",
+    "a line feed:\nhere",
+    "both:\r\nhere",
+    "a line end at the end\n",
+    "an empty line:\n\nhere",
+    " a blank ahead",
+    "data: a field of an event",
+    'quotes " and \\ backslashes',
+    "separators:\u2028\u2029\u0085here",
+    "a byte order mark:\ufeffhere",
+    "nothing:\0here",
+    "beyond the basic plane: \U0001d11e",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """An adapter at its base URL, which ends without a slash, and what it can do. `headers` are sent with all that is
+    asked of it but streams: these are asked for with `stream_headers`, over `binding`."""
+
+    base: str
+    features: Features
+    binding: str
+    headers: Headers = ()
+    stream_headers: Headers = ()
+
+    @property
+    def seq(self) -> str:
+        """The field that counts in the items that a script generates."""
+        return _SEQ
+
+    @property
+    def request(self) -> Request:
+        """That of a stream which plays a session's own script."""
+        return self._stream(SCRIPT_TEXT)
+
+    @property
+    def look(self) -> Request:
+        """What the probe asks for when the user names no stream of his own."""
+        return self._stream(quoted_script(text_of(self._ended(_LOOK), {})))
+
+    def facts(self) -> dict[str, str | int | bool]:
+        """What a history must say of it. Its base URL is the place of its gates."""
+        return {SCRIPT: redacted_url(self.base), **self.features.facts()}
+
+    def gate(self, run: str, name: str) -> Request:
+        return gate_request(self.base, self.headers, run, name)
+
+    def roles(self) -> Mapping[str, Role]:
+        """Each role that this adapter can play."""
+        found = {name: self._role(name, *script) for name, script in self._scripts().items()}
+        return MappingProxyType({name: role for name, role in found.items() if role})
+
+    def tells(self) -> tuple[Tell, ...]:
+        """Each figure that its witness tells, also under the names by which other targets tell it."""
+        witness = Request(f"{self.base}/witness?run={RUN}", "GET", self.headers)
+        told = self.features.witness
+        found = [Tell(name, witness, f"$.{name}", "stream", optional=name in _ABSENT) for name in told]
+        if {"sent", "sending"} <= set(told):
+            found.append(Tell("produced", witness, "$.sent", "stream", plus="$.sending"))
+        if "cancel_seen" in told:
+            found.append(Tell("cancelled", witness, "$.cancel_seen", "stream"))
+        if "state" in told:
+            found.append(Tell("ended", witness, "$.state", "stream", word="ended"))
+        return tuple(found)
+
+    def _stream(self, script: str) -> Request:
+        path = self.features.streams[self.binding]
+        return Request(f"{self.base}/{path}?run={RUN}&script={script}", "GET", self.stream_headers)
+
+    def _ended(self, *steps: Step) -> tuple[Step, ...]:
+        """The steps, and the end of the stream said where it can be said."""
+        return (*steps, Complete()) if "complete" in self.features.steps else steps
+
+    def _role(
+        self, name: str, steps: tuple[Step, ...], attributes: Mapping[str, Declared], options: Mapping[str, int | str]
+    ) -> Role | None:
+        """None where a step is not offered, or where the stream would have to be ended and cannot be."""
+        if not set(names_of(steps)) <= self.features.steps:
+            return None
+        if name in _END and "explicit_end" in self.features.declares and Complete() not in steps:
+            return None
+        script = quoted_script(text_of(steps, options)).replace(str(_ANY), COUNT)
+        return Role(name, self._stream(script), MappingProxyType(dict(attributes)))
+
+    def _scripts(self) -> dict[str, tuple[tuple[Step, ...], dict[str, Declared], dict[str, int | str]]]:
+        """For each role the steps, what is declared of it, and the options."""
+        beats: dict[str, int | str] = {"heartbeat_ms": _HEARTBEAT_MS} if "heartbeat_ms" in self.features.options else {}
+        beating: dict[str, Declared] = {"heartbeat_ms": _HEARTBEAT_MS} if beats else {}
+        seq: dict[str, Declared] = {"seq": _SEQ}
+        texts = json.dumps(TEXTS, ensure_ascii=False)
+        sent = Send(tuple(json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":")) for text in TEXTS))
+        one = Generate(n=1)
+        failing = (Generate(n=3), Fail("INTERNAL", "as the script says"))
+        found: dict[str, tuple[tuple[Step, ...], dict[str, Declared], dict[str, int | str]]] = {
+            "finite": ((Generate(n=100), Complete()), {"items": 100, **seq}, {}),
+            "endless": ((Generate(every_ms=_EVERY_MS),), seq, {}),
+            "failing": (failing, {"items_before": 3, **seq}, {}),
+            "prompt": (self._ended(one, Wait(_GAP_MS), one), {"gap_ms": _GAP_MS, **seq}, {}),
+            "large": (self._ended(Generate(_ANY, _ITEM_BYTES)), {"item_bytes": _ITEM_BYTES, **seq}, {}),
+            "idle": ((one, Gate(SHUT)), beating, beats),
+            "empty": ((Complete(),), {}, {}),
+            "text": (self._ended(sent), {"items": texts, "field": "$.text"}, {}),
+        }
+        if self.binding == "sse" and (guarantee := self.features.declares.get("resume")):
+            going = Generate(20, every_ms=_EVERY_MS)
+            found["resumable"] = (self._ended(going), {"guarantee": str(guarantee), **seq}, {})
+        return found
+
+
+_END: Final = frozenset({"finite", "prompt", "large", "empty", "text", "resumable"})  # the roles that end with success
+
+
+def gate_request(base: str, headers: Headers, run: str, name: str) -> Request:
+    """Opens a gate of that run."""
+    return Request(f"{base}/gate?run={run}&name={quote(name, safe='')}", "POST", headers)
+
+
+def of_run(request: Request, run: str) -> Request:
+    """The request with this run's id, where it has a place for one."""
+    return replace(request, url=request.url.replace(RUN, run))

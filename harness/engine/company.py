@@ -1,0 +1,92 @@
+"""Cases beside each other: some on one target, some on others of its kind that were started for that.
+
+What comes out well in company is kept; everything else runs once more, alone, and only that counts. So a neighbour
+can cost time and no verdict: a target that others disturb, or that shares something with them, is never accused of it.
+Never here: how a case runs (`runner`), or how a target is started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from streamspec.harness.core.errors import NoVerdict, UsageError
+from streamspec.harness.core.judge import Outcome
+from streamspec.harness.engine.runner import run_alone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from streamspec.harness.core.case import Case
+    from streamspec.harness.core.plan import Plan
+    from streamspec.harness.core.run import Result
+    from streamspec.harness.engine.runner import Bench, Progress
+
+    Another = Callable[[], AbstractAsyncContextManager[Bench]]  # one more target of this kind, while the block runs
+
+TOGETHER: Final = 4  # cases at once on one target: small servers serve no more
+WORTH: Final = 3  # cases, for which one more target is started
+
+
+async def run_in_company(
+    plan: Plan, bench: Bench, others: Sequence[Another], results: list[Result], progress: Progress
+) -> tuple[frozenset[str], str]:
+    """Append to `results` what came out well: the ids of those cases, and what the target of `bench` did not come back
+    from. A case that has to be alone is alone on its target, and runs here only where there are `others`."""
+    company = _Company(plan, results, progress)
+    others = others[: len(company.alone) // WORTH]
+    if not others:
+        company.alone.clear()
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(company.first(bench))
+        for another in others:
+            group.create_task(company.other(another))
+    return frozenset(company.done), first.result()
+
+
+class _Company:
+    """The cases that are still to be tried, and the good ends of others."""
+
+    def __init__(self, plan: Plan, results: list[Result], progress: Progress) -> None:
+        # What takes longest first, and last what may harm a target.
+        cases = sorted(plan.cases, key=lambda case: (_harms(case), -case.scenario.order))
+        self.beside = [case for case in cases if not case.alone]
+        self.alone = deque(case for case in cases if case.alone)
+        self.done: set[str] = set()
+        self._all = len(plan.cases)
+        self._results = results
+        self._progress = progress
+
+    async def first(self, bench: Bench) -> str:
+        """On the target itself: those that bear company, then what is left."""
+        left = deque(self.beside)
+        async with asyncio.TaskGroup() as group:
+            tried = [group.create_task(self._try_all(left, bench)) for _ in range(TOGETHER)]
+        lost = next((task.result() for task in tried if task.result()), "")
+        return lost or await self._try_all(self.alone, bench)
+
+    async def other(self, another: Another) -> None:
+        """On a target of its own, if it can be had."""
+        try:
+            async with another() as bench:
+                await self._try_all(self.alone, bench)
+        except (NoVerdict, UsageError):  # such a target cannot be started twice
+            return
+
+    async def _try_all(self, left: deque[Case], bench: Bench) -> str:
+        lost = ""
+        while left and not lost:
+            case = left.popleft()
+            self._progress(case.id, len(self.done), self._all)
+            result, lost = await run_alone(case, bench, renewed=False)
+            survived = not lost or case.scenario.ends_target
+            if survived and result.history and all(verdict.outcome is Outcome.PASS for verdict in result.verdicts):
+                self.done.add(case.id)
+                self._results.append(result)
+        return lost
+
+
+def _harms(case: Case) -> bool:
+    return case.scenario.exclusive or case.scenario.ends_target

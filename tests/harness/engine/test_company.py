@@ -1,0 +1,133 @@
+"""Company: what comes out well is kept, and everything else is tried once more, alone."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from virtual_bench import DEAD, LIVE, bench, case, outcomes
+from virtual_target import Answers, Scripted, in_virtual_time, item, sse_head
+
+from streamspec.harness.core.errors import NoVerdict
+from streamspec.harness.core.judge import Outcome
+from streamspec.harness.core.plan import Plan
+from streamspec.harness.engine.company import run_in_company
+from streamspec.harness.engine.runner import execute
+from streamspec.harness.rules.sse import SSE_01
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from streamspec.harness.core.case import Case
+    from streamspec.harness.core.event import Event
+    from streamspec.harness.core.ports import Body, Request
+    from streamspec.harness.core.run import Result
+    from streamspec.harness.engine.company import Another
+    from streamspec.harness.engine.runner import Bench
+
+SPOILT: list[tuple[float, tuple[Event | Body, ...]]] = [(1.0, (sse_head(kind="text/html"), item(1)))]
+
+
+class Run:
+    """Cases in company, then what is left of them alone; and how often the target was started anew meanwhile."""
+
+    def __init__(self, cases: Sequence[Case], answers: Answers, others: Sequence[Another] = ()) -> None:
+        self.renewals = 0
+        self.results: list[Result] = []
+        self.done: frozenset[str] = frozenset()
+        target = Scripted(answers)
+        table = replace(bench(target), renew=self._renew)
+
+        async def main() -> None:
+            plan = Plan(tuple(cases), (SSE_01,), ())
+            self.done, lost = await run_in_company(plan, table, others, self.results, lambda *_: None)
+            await execute(plan, table, self.results, lambda *_: None, lost, self.done)
+
+        in_virtual_time(main())
+
+    async def _renew(self) -> None:
+        self.renewals += 1
+
+
+def sociable(*names: str) -> list[Case]:
+    return [replace(case(name), alone=False) for name in names]
+
+
+def test_sociable_cases_run_at_once_and_are_told_in_the_order_of_the_plan() -> None:
+    asked: list[int] = []
+
+    def answers(_request: Request, n: int) -> list[tuple[float, tuple[Event | Body, ...]]]:
+        asked.append(n)
+        return [(30.0 if n == 1 else 1.0, LIVE[0][1])]
+
+    run = Run(sociable("one", "two", "three"), answers)
+    assert [result.case for result in run.results] == ["one@sse", "two@sse", "three@sse"]
+    assert outcomes(run.results) == [Outcome.PASS] * 3
+    assert len(asked) == 9  # three sessions each, and nobody twice
+    assert run.renewals == 0
+
+
+def test_what_goes_wrong_in_company_is_tried_again_alone_and_only_that_counts() -> None:
+    run = Run(sociable("one", "two"), lambda _request, n: SPOILT if n == 4 else LIVE)
+    assert len(run.done) == 1
+    assert outcomes(run.results) == [Outcome.PASS, Outcome.PASS]
+
+
+def test_what_goes_wrong_again_is_told() -> None:
+    run = Run(sociable("one", "two"), lambda _request, _n: SPOILT)
+    assert run.done == frozenset()
+    assert Outcome.FAIL in outcomes(run.results)
+
+
+def test_a_target_that_does_not_survive_the_company_is_started_anew_and_everybody_runs_alone() -> None:
+    run = Run(sociable("one", "two"), lambda _request, n: DEAD if 3 <= n <= 10 else LIVE)
+    assert run.renewals == 1
+    assert outcomes(run.results) == [Outcome.PASS, Outcome.PASS]
+
+
+def test_a_case_that_has_to_be_alone_waits_for_its_turn_where_there_is_one_target() -> None:
+    run = Run([case("one"), *sociable("two")], lambda *_: LIVE)
+    assert run.done == {"two@sse"}
+    assert [result.case for result in run.results] == ["one@sse", "two@sse"]
+
+
+def another(answers: Answers, served: list[str], refuses: str = "") -> Another:
+    """A second target of this kind, which notes that it was asked, or cannot be had."""
+
+    @asynccontextmanager
+    async def made() -> AsyncIterator[Bench]:
+        if refuses:
+            raise NoVerdict(refuses)
+
+        def noted(request: Request, n: int) -> Sequence[tuple[float, tuple[Event | Body, ...]]]:
+            served.append(request.url)
+            return answers(request, n)
+
+        yield bench(Scripted(noted))
+        served.append("ended")
+
+    return made
+
+
+LONELY = ("one", "two", "three", "four")
+
+
+def test_cases_that_have_to_be_alone_are_spread_over_more_targets_that_are_ended_before_anything_counts() -> None:
+    served: list[str] = []
+    run = Run([case(name) for name in LONELY], lambda *_: LIVE, [another(lambda *_: LIVE, served)])
+    assert outcomes(run.results) == [Outcome.PASS] * 4
+    assert len(run.done) == 4
+    assert len(served) > 1
+    assert served[-1] == "ended"
+
+
+def test_a_second_target_that_answers_badly_accuses_nobody() -> None:
+    run = Run([case(name) for name in LONELY], lambda *_: LIVE, [another(lambda *_: SPOILT, [])])
+    assert len(run.done) < 4
+    assert outcomes(run.results) == [Outcome.PASS] * 4
+
+
+def test_a_target_that_cannot_be_started_twice_is_judged_by_one() -> None:
+    run = Run([case(name) for name in LONELY], lambda *_: LIVE, [another(lambda *_: LIVE, [], "the port is taken")])
+    assert outcomes(run.results) == [Outcome.PASS] * 4
