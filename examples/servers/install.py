@@ -2,6 +2,7 @@
 
 All Python servers share one environment, whose versions `constraints.txt` fixes; Node's packages are installed beside
 it and Go's program is built there. `. DIR/env.sh` makes a shell find them. Nothing is written into this folder.
+`--of DIR` is for the servers of another folder, like `../adapters`.
 """
 
 import argparse
@@ -24,27 +25,27 @@ def run(cwd, tool, *words):
         sys.exit(f"install.py: {tool} ended with {code}")
 
 
-def python_servers(names, into):
-    pins = [name for name in names if (HERE / name / "requirements.txt").exists()]
+def python_servers(folder, names, into):
+    pins = [name for name in names if (folder / name / "requirements.txt").exists()]
     if not pins:
         return
     python = into / "python" / "bin" / "python"
     if not python.exists():
         run(HERE, sys.executable, "-m", "venv", into / "python")
-    files = [word for name in pins for word in ("-r", HERE / name / "requirements.txt")]
+    files = [word for name in pins for word in ("-r", folder / name / "requirements.txt")]
     run(HERE, str(python), "-m", "pip", "install", "--quiet", "-c", HERE / "constraints.txt", *files)
 
 
-def node_server(name, into):
+def node_server(source, into):
     copy = into / "node"  # one server has packages; a second one would need a place of its own
     copy.mkdir(exist_ok=True)
     for file in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copy(HERE / name / file, copy)
+        shutil.copy(source / file, copy)
     run(copy, "npm", "ci", "--silent")
 
 
-def go_server(name, into):
-    run(HERE / name, "go", "build", "-o", into / "bin" / name, ".")
+def go_server(source, into):
+    run(source, "go", "build", "-o", into / "bin" / source.name, ".")
 
 
 def environment(into):
@@ -55,24 +56,24 @@ def environment(into):
 
 
 def main():
-    servers = sorted(path.parent.name for path in HERE.glob("*/streamspec.toml"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"one of {', '.join(servers)}; all of them if none is named"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="one of the folder's; all of them if none is named")
     parser.add_argument("--into", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--of", type=Path, default=HERE, metavar="DIR", help="the folder of the servers; this one")
     asked = parser.parse_args()
-    names, into = asked.names or servers, asked.into.resolve()
+    folder, into = asked.of.resolve(), asked.into.resolve()
+    servers = sorted(path.parent.name for path in folder.glob("*/streamspec.toml"))
+    names = asked.names or servers
     if unknown := set(names) - set(servers):
         parser.error(f"no server {', '.join(sorted(unknown))} (there are {', '.join(servers)})")
     into.mkdir(parents=True, exist_ok=True)
 
-    python_servers(names, into)
+    python_servers(folder, names, into)
     for name in names:
-        if (HERE / name / "package.json").exists():
-            node_server(name, into)
-        if (HERE / name / "go.mod").exists():
-            go_server(name, into)
+        if (folder / name / "package-lock.json").exists():
+            node_server(folder / name, into)
+        if (folder / name / "go.mod").exists():
+            go_server(folder / name, into)
     (into / "env.sh").write_text(environment(into))
     print(f"now: . {into / 'env.sh'}")
 

@@ -2,7 +2,8 @@
 
 Every FAIL and WARN must be one that `findings.toml` explains, and every one that it explains must come: else this ends
 with 1. With `--write` the verdicts become `docs/servers.md`. What the servers need is found on the PATH
-(`install.py` says how it gets there), or below `--into DIR`.
+(`install.py` says how it gets there), or below `--into DIR`. `--of DIR` judges the servers of another folder, by its
+own `findings.toml`: `--of ../adapters` makes `docs/adapters.md`.
 """
 
 import argparse
@@ -17,17 +18,23 @@ import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent.parent / "docs" / "servers.md"
+DOCS = HERE.parent.parent / "docs"
 OUTCOMES = ("PASS", "FAIL", "WARN", "INCONCLUSIVE", "SKIP")
 TOLD = ("FAIL", "WARN")
 LONGEST_S = 300
 
 
-def settings(names):
-    """Every `streamspec*.toml` of these servers, by its name relative to here."""
+def settings(folder, names):
+    """Every `streamspec*.toml` of these servers of the folder."""
     return [
-        path for name in names for path in sorted((HERE / name).glob("streamspec*.toml"), key=lambda p: len(p.name))
+        path for name in names for path in sorted((folder / name).glob("streamspec*.toml"), key=lambda p: len(p.name))
     ]
+
+
+def named(path):
+    """How `findings.toml` names these settings: `node-http`, `node-http, naive`."""
+    extra = path.stem.removeprefix("streamspec").removeprefix(".")
+    return f"{path.parent.name}, {extra}" if extra else path.parent.name
 
 
 def judged(path):
@@ -78,12 +85,12 @@ def moved(name, reports):
     return [f"{name}: {rule} moved: {dict(count)}" for rule, count in sorted(seen.items()) if len(count) > 1]
 
 
-def page(rows, findings):
-    yield "# Servers judged\n"
-    yield "Made by `python examples/servers/judge.py --write`; the servers, unmodified and as ordinary users write"
-    yield "them, are in [examples/servers](../examples/servers/README.md). Each FAIL and WARN was looked at by hand."
+def page(what, rows, findings):
+    yield f"# {what.capitalize()} judged\n"
+    yield f"Made by `python examples/servers/judge.py --of examples/{what} --write`; what was judged, and how it was"
+    yield f"made, is in [examples/{what}](../examples/{what}/README.md). Each FAIL and WARN was looked at by hand."
     yield "Figures count rules.\n"
-    yield "| server | binding | pass | FAIL | WARN | inconclusive |"
+    yield f"| {what.removesuffix('s')} | binding | pass | FAIL | WARN | inconclusive |"
     yield "|---|---|---|---|---|---|"
     for name, report in rows:
         found = outcomes(report)
@@ -100,26 +107,30 @@ def page(rows, findings):
 
 
 def main():
-    servers = sorted({path.parent.name for path in HERE.glob("*/streamspec.toml")})
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(servers)}; all if none is named")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="one of the folder's; all if none is named")
     parser.add_argument("--reruns", type=int, default=1, help="judge each so often: the verdicts must be the same")
     parser.add_argument("--together", type=int, default=1, help="judge so many at a time")
     parser.add_argument("--busy", action="store_true", help="with two processes beside it that only compute")
     parser.add_argument("--into", type=Path, metavar="DIR", help="where install.py has put what the servers need")
-    parser.add_argument("--write", action="store_true", help="write docs/servers.md")
+    parser.add_argument("--of", type=Path, default=HERE, metavar="DIR", help="the folder of the servers; this one")
+    parser.add_argument("--write", action="store_true", help="write docs/servers.md, or what the folder's name is")
     asked = parser.parse_args()
+    folder = asked.of.resolve()
+    servers = sorted(path.parent.name for path in folder.glob("*/streamspec.toml"))
+    unknown = set(asked.names) - set(servers)
+    if unknown or not servers:
+        parser.error(f"not in {folder}: {', '.join(sorted(unknown)) or 'any server'} (there are: {', '.join(servers)})")
     if asked.into:
         into = asked.into.resolve()
         programs = [str(into / "python" / "bin"), str(into / "bin"), os.environ.get("PATH", "")]
         os.environ |= {"PATH": os.pathsep.join(programs), "NODE_PATH": str(into / "node" / "node_modules")}
-    findings = tomllib.loads((HERE / "findings.toml").read_text())
+    findings = tomllib.loads((folder / "findings.toml").read_text())
     rows, wrong = [], []
     with load(2 if asked.busy else 0), concurrent.futures.ThreadPoolExecutor(asked.together) as workers:
-        every = settings(asked.names or servers)
+        every = settings(folder, asked.names or servers)
         for path, reports in zip(every, workers.map(lambda path: rerun(path, asked.reruns), every), strict=True):
-            name = str(path.relative_to(HERE)).replace("/streamspec.toml", "").replace("/streamspec.", ", ")
-            name = name.removesuffix(".toml")
+            name = named(path)
             rows.append((name, reports[-1]))
             for found in (outcomes(report) for report in reports):
                 wrong += [line for line in compared(name, found, findings.get(name, {})) if line not in wrong]
@@ -129,7 +140,7 @@ def main():
             seconds = sum(report["duration_s"] for report in reports) / len(reports)
             print(f"{name}: {told}, {seconds:.1f} s, {len(reports)} runs", flush=True)
     if asked.write:
-        PAGE.write_text("\n".join(page(rows, findings)) + "\n")
+        (DOCS / f"{folder.name}.md").write_text("\n".join(page(folder.name, rows, findings)) + "\n")
     print("\n".join(wrong) or "as explained")
     sys.exit(1 if wrong else 0)
 
