@@ -35,7 +35,6 @@ HINTS: Final = {
     "process:grace": "--grace-ms N (how long its open streams may take when it is asked to end)",
     "script": "--script URL (an adapter that plays scripts: docs/contract.md)",
     **dict.fromkeys(("auth", "auth:look"), "--auth bearer and -H 'Authorization: …'"),
-    **{need: f"an adapter that offers {need.partition(':')[2]} (docs/contract.md)" for need in contract.FEATURES},
     **{f"feature:{name}": f"--claim {name} (a server that also serves {means})" for name, means in CLAIMS.items()},
     **{f"feature:{name}": f"an object with {offered}" for name, offered in FEATURES.items()},
     **{f"feature:{name}": f"--profile NAME (a dialect in which {says})" for name, says in profile.FEATURES.items()},
@@ -47,10 +46,12 @@ HINTS: Final = {
 }
 
 
-def hint(need: str) -> str:
-    """How to meet a need, in the words of the command line."""
+def hint(need: str, *, in_process: bool = False) -> str:
+    """How to meet a need, in the words of the command line; some words an object and an adapter have in common."""
     if "|" in need:
-        return " or ".join(hint(either) for either in need.split("|"))
+        return " or ".join(hint(either, in_process=in_process) for either in need.split("|"))
+    if need in contract.FEATURES and not in_process:
+        return f"an adapter that offers {need.partition(':')[2]} (docs/contract.md)"
     if need in HINTS:
         return HINTS[need]
     name, _, rest = need.partition(":")
@@ -62,13 +63,14 @@ def hint(need: str) -> str:
 
 def _of_this_kind(need: str, *, in_process: bool) -> str:
     """The alternatives of a need that this kind of target could meet; all of them where it could meet none."""
-    fitting = [either for either in need.split("|") if _is_of_objects(either) is in_process]
+    fitting = [either for either in need.split("|") if _fits(either, in_process=in_process)]
     return "|".join(fitting) or need
 
 
-def _is_of_objects(need: str) -> bool:
+def _fits(need: str, *, in_process: bool) -> bool:
     kind, _, name = need.partition(":")
-    return kind == "object" or (kind == "feature" and name in FEATURES)
+    of_objects = kind == "object" or (kind == "feature" and name in FEATURES)
+    return of_objects is in_process or (of_objects and need in contract.FEATURES)
 
 
 def tally(run: Run) -> str:
@@ -76,6 +78,12 @@ def tally(run: Run) -> str:
     found = counts(run)
     parts = [f"{found[outcome]} {outcome.value.lower()}" for outcome in Outcome if found[outcome]]
     return ", ".join(parts) or "no rule was judged"
+
+
+def missing_of(run: Run, needs: tuple[str, ...]) -> str:
+    """What to add so that these needs are met, in one line."""
+    in_process = run.about.binding == BINDING
+    return "; ".join(hint(_of_this_kind(need, in_process=in_process), in_process=in_process) for need in needs)
 
 
 def to_add(run: Run) -> list[tuple[str, str]]:
@@ -88,6 +96,6 @@ def to_add(run: Run) -> list[tuple[str, str]]:
             needs[need] = None
             rules[skip.rule] = None
     return [
-        (printable(" ".join(hint(need) for need in sorted(needs))), printable(", ".join(rules)))
+        (printable(" ".join(hint(need, in_process=in_process) for need in sorted(needs))), printable(", ".join(rules)))
         for needs, rules in found.values()
     ]

@@ -17,7 +17,7 @@ from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import EXIT_FAIL, EXIT_NOTHING_RAN, EXIT_OK, Line, Run, exit_code, lines
 from streamspec.reports._block import block, reason, title, told_in_full
-from streamspec.reports._summary import hint, tally
+from streamspec.reports._summary import missing_of, tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ def _case(rule: Rule, line: Line | None, run: Run) -> Element:
         case Outcome.INCONCLUSIVE:
             _mark(case, "skipped", f"INCONCLUSIVE: {reason(line)}")
         case Outcome.SKIP:
-            _mark(case, "skipped", f"SKIP: to see it, add {'; '.join(hint(need) for need in line.missing)}")
+            _mark(case, "skipped", f"SKIP: to see it, add {missing_of(run, line.missing)}")
         case Outcome.PASS:
             pass
     return case

@@ -132,13 +132,13 @@ def main():
         for path, reports in zip(every, workers.map(lambda path: rerun(path, asked.reruns), every), strict=True):
             name = named(path)
             rows.append((name, reports[-1]))
-            for found in (outcomes(report) for report in reports):
-                wrong += [line for line in compared(name, found, findings.get(name, {})) if line not in wrong]
-            wrong += moved(name, reports)
+            every_time = [compared(name, outcomes(report), findings.get(name, {})) for report in reports]
+            here = [*dict.fromkeys(line for lines in every_time for line in lines), *moved(name, reports)]
+            wrong += here
             counted = collections.Counter(outcomes(reports[-1]).values())
             told = ", ".join(f"{counted[o]} {o.lower()}" for o in OUTCOMES if counted[o])
             seconds = sum(report["duration_s"] for report in reports) / len(reports)
-            print(f"{name}: {told}, {seconds:.1f} s, {len(reports)} runs", flush=True)
+            print(f"{name}: {told}, {seconds:.1f} s, {len(reports)} runs", *here, sep="\n  ", flush=True)
     if asked.write:
         (DOCS / f"{folder.name}.md").write_text("\n".join(page(folder.name, rows, findings)) + "\n")
     print("\n".join(wrong) or "as explained")

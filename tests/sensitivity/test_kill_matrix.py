@@ -1,8 +1,8 @@
 """The kill matrix: every rule catches the variant that breaks it, by its id and for the right reason, and nothing else
 fails that was not foreseen. kills <= failed <= kills | also (design 2.7).
 
-Each variant is judged in the cases that promise its rule. Those of rules that take their time are `tox -e kills`, and
-every variant in every case is `tox -e kills-all`.
+Each variant is judged in the cases that promise its rule, over its first binding. Those of rules that take their time,
+and the other bindings, are `tox -e kills`; every variant in every case is `tox -e kills-all`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ GUIDE: Final = "guide"  # NDJSON in the dialect of seed 003
 # Only a server that plays our scripts is judged by rules with such needs.
 SCRIPTED: Final = frozenset({"script", *FEATURES, *(f"told:{name}" for name in WITNESS)})
 
-
 TOKEN: Final = "the-token-of-this-matrix"
 STRANGERS: Final = frozenset({"AU-01", "AU-03"})  # rules about targets that ask for credentials
 
@@ -56,7 +55,14 @@ def takes_its_time(variant: Variant) -> bool:
     return "told:" in needs or "process" in needs or variant.kills in SLOW
 
 
-JUDGED: Final = tuple((variant, on) for variant, on in SERVED if SLOW_TOO or not takes_its_time(variant))
+def is_first(variant: Variant, on: str) -> bool:
+    return on == next(binding for binding in variant.on if binding != "inprocess")
+
+
+# The ordinary suite: over one binding each, where it does not take its time. The rest is `tox -e kills`.
+JUDGED: Final = tuple(
+    (variant, on) for variant, on in SERVED if SLOW_TOO or (is_first(variant, on) and not takes_its_time(variant))
+)
 
 
 @pytest.fixture(scope="module")
