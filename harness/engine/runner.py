@@ -23,6 +23,7 @@ from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, SCRIPT, Ask, Rea
 from streamspec.harness.engine import store
 from streamspec.harness.engine.recorder import Recorder
 from streamspec.harness.engine.session import Stage, no_accounts, no_gates, play
+from streamspec.harness.engine.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
@@ -46,7 +47,7 @@ class Bench:
     directory, None when nothing is stored; `mark` ends the id of the probe. `account` takes every account of the
     target, and `told` only what it tells itself: looking at a process takes its time. `renew` starts it anew, where we
     may, and `stop` asks it to end. `new_runs` are ids for streams of scripted targets, each new, and `open_gate` opens
-    their gates."""
+    their gates. `silence` is that of its roles."""
 
     target: Capabilities
     transport: Transport
@@ -65,6 +66,7 @@ class Bench:
     stop: Callable[[], Awaitable[None]] | None = None
     new_runs: Iterator[str] = field(default_factory=lambda: run_ids("r"))
     open_gate: Callable[[str, str], Awaitable[str]] = no_gates
+    silence: Silence = field(default_factory=Silence)
 
 
 async def execute(
@@ -88,6 +90,9 @@ async def execute(
 
 async def run_alone(case: Case, bench: Bench, *, renewed: bool) -> tuple[Result, str]:
     """Run one case and judge it; and what the target did not come back from, in words."""
+    for role in case.scenario.script.roles():
+        if bench.silence.lasts(role, patience_ms := bench.budgets["patience_ms"]):
+            return unrun(case, f"{role} sent no item in {patience_ms / 1e3:g} s and more: it was asked no more"), ""
     try:
         if case.scenario.fresh and not renewed:
             await _renewed(bench)
@@ -185,6 +190,7 @@ def stage_of(bench: Bench, recorder: Recorder) -> Stage:
         stop=bench.stop,
         new_runs=bench.new_runs,
         open_gate=bench.open_gate,
+        silence=bench.silence,
     )
 
 

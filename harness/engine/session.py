@@ -33,6 +33,7 @@ from streamspec.harness.core.event import (
 from streamspec.harness.core.ports import Body, Decoder, Exchange
 from streamspec.harness.core.script import SCRIPT, Account, Ask, Await, Cancel, Open, Read, Stop, Watch
 from streamspec.harness.engine.clock import now_ns
+from streamspec.harness.engine.silence import Silence
 from streamspec.harness.engine.waiting import Patience, Progress, within
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Stage:
     its large role. `ids` are the last ids that sessions have read, for those that resume behind them; `figures` those
     of their last accounts. `stop` asks the target to end, where we started it. `new_runs` are ids for streams, each
     new, and `runs` those that sessions have asked with; `account` is given one of them, empty before a session has
-    asked. `open_gate(run, name)` says in words why a gate was not opened."""
+    asked. `open_gate(run, name)` says in words why a gate was not opened. `silence` is that of the run's roles."""
 
     transport: Transport
     decoder: Callable[[Opened, str], Decoder | None]
@@ -79,6 +80,11 @@ class Stage:
     new_runs: Iterator[str] = field(default_factory=lambda: run_ids("r"))
     runs: dict[str, str] = field(default_factory=dict)
     open_gate: Callable[[str, str], Awaitable[str]] = no_gates
+    silence: Silence = field(default_factory=Silence)
+
+    def asks(self, session: Session) -> bool:
+        """Whether this session is worth its while: its role may have been silent for too long."""
+        return not self.silence.lasts(session.role, self.budgets["patience_ms"])
 
 
 async def play(script: Script, stage: Stage) -> None:
@@ -87,7 +93,8 @@ async def play(script: Script, stage: Stage) -> None:
     progress = Progress()
     try:
         for together in _groups(script.sessions):
-            await _play_together(together, stage, progress)
+            if all(map(stage.asks, together)):
+                await _play_together(together, stage, progress)
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
@@ -157,6 +164,7 @@ class _Stream:
         self._asked_for = items_asked_for(session.acts)
         self._items = 0
         self._plain = True  # it was asked for as anybody would
+        self._owes = False  # and what is asked for is a stream from its first item on
         self._signs = 0  # items, heartbeats and other messages: the stream lives
         self._read = 0
         self._bytes = 0
@@ -212,6 +220,7 @@ class _Stream:
         stage.runs[self._session.id] = run
         self._served_ns = 0
         self._plain = not act.way
+        self._owes = self._plain and not (act.after or act.behind)
         request = request_of(stage.requests[role], act, self._session, stage.item_bytes, last_id, run)
         if role == SCRIPT and len(request.url) > SCRIPTED_OCTETS_MAX:
             raise InternalError(f"{self._session.id}: its script makes a URL of {len(request.url)} octets")
@@ -220,7 +229,13 @@ class _Stream:
         self._readable = ("", *(word.strip() for word in act.coding.split(",")))
         self._exchange = await stage.transport.open(request, stage.limits, stage.budgets["connect_ms"])
         if not await within(self._until_answered(), stage.budgets[act.budget]):
-            self._note(Expired(act.budget, stage.budgets[act.budget]))
+            self._expire(act.budget)
+
+    def _expire(self, budget: str) -> None:
+        waited_ms = self._stage.budgets[budget]
+        self._note(Expired(budget, waited_ms))
+        if self._owes and not self._items:
+            self._stage.silence.waited(self._session.role, waited_ms)
 
     async def _until_answered(self) -> bool:
         while not (self._answered or self._gone):
@@ -242,7 +257,7 @@ class _Stream:
             budget, left_ms = patience.left(now_ns(), self._signs, tail if goal is None else "")
             if left_ms <= 0 or not await within(self._receive(), left_ms):
                 if not self._ended:
-                    self._note(Expired(budget, self._stage.budgets[budget]))
+                    self._expire(budget)
                 break
         came = goal is None or self._items >= goal
         self._read = self._items if goal is None else min(self._items, goal)
@@ -357,6 +372,7 @@ class _Stream:
                     self._begin(event)
                 case Item():
                     self._items += 1
+                    self._stage.silence.heard(self._session.role)
                     self._signs += 1
                     if event.id and (self._asked_for is None or self._items <= self._asked_for):
                         self._stage.ids[self._session.id] = event.id
