@@ -30,7 +30,9 @@ _SECRET: Final = re.compile(
     re.IGNORECASE,
 )
 # `name=value` of a query or a fragment, wherever a URL stands in a text
-_PARAMETER: Final = re.compile(r"(?P<mark>[?&;#])(?P<name>[^?&;=#\s]+)=(?P<value>[^&;#\s\"'<>]*)")
+_PARAMETER: Final = re.compile(  # a value may be quoted, or in part
+    r"(?P<mark>[?&;#])(?P<name>[^?&;=#\s]+)=(?P<value>(?:\"[^\"&;#\s]*\"|'[^'&;#\s]*'|[^&;#\s\"'<>])*)"
+)
 _HEADER: Final = re.compile(r"(?P<name>[\w-]+):\s.*", re.DOTALL)
 _OPTION: Final = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*)=(?P<value>.*)", re.DOTALL)
 

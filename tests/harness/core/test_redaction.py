@@ -129,3 +129,15 @@ def test_an_event_without_an_echo_is_the_same() -> None:
 
 def test_a_short_value_is_no_secret_to_search_for() -> None:
     assert secrets_of((Request("http://x/?token=ok", headers=(("Cookie", "a=1"),)),)) == ()
+
+
+@pytest.mark.parametrize("value", ["'canary'", '"canary"', "a'canary'b", 'x"canary"'])
+def test_a_quoted_value_of_a_secret_parameter_goes_whole(value: str) -> None:
+    assert "canary" not in redacted_url(f"http://x/?n=1&token={value}&m=2")
+    assert redacted_url(f"http://x/?n='1'&token={value}&m=2").startswith("http://x/?n='1'&token=")
+
+
+def test_a_text_goes_on_behind_a_quoted_url() -> None:
+    assert (
+        redacted_url("asked 'http://x/?token=canary' and got 404") == "asked 'http://x/?token=[redacted]' and got 404"
+    )
