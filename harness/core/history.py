@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from streamspec.harness.core.script import Act
+    from streamspec.harness.core.steps import Step
 
 VERSION: Final = 1
 T = TypeVar("T")
@@ -102,6 +103,11 @@ class History:
         """What this session was told to do."""
         found = self._session(session)
         return found.acts if found else ()
+
+    def steps(self, session: str) -> tuple[Step, ...]:
+        """What the server of this scripted session was told to do."""
+        found = self._session(session)
+        return found.steps if found else ()
 
     def options(self, session: str) -> Mapping[str, int | str]:
         """With what this session's object was made."""

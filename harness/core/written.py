@@ -5,6 +5,7 @@ A row is (session, t_ms, event); a session is named after its role (`finite`, `f
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.event import Closed, Did, Ended, Event, Item, Opened, Record, Told
@@ -13,7 +14,7 @@ from streamspec.harness.core.ports import Request
 from streamspec.harness.core.script import Ask, Read, Script, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 Row = tuple[str, float, Event]
 
@@ -51,6 +52,12 @@ def written(
         Record(index, int(t_ms * 1e6), session, "driver", event) for index, (session, t_ms, event) in enumerate(rows)
     )
     return History(header, records)
+
+
+def retold(h: History, change: Callable[[Session], Session]) -> History:
+    """The same history, whose sessions were told something else."""
+    sessions = tuple(change(session) for session in h.header.script.sessions)
+    return History(replace(h.header, script=Script(sessions)), h.records)
 
 
 def told(session: str, *events: Event, start_ms: float = 0.0, step_ms: float = 1.0) -> tuple[Row, ...]:

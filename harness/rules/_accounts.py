@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Final
 from streamspec.harness.core import accounts, standing
 from streamspec.harness.core.asking import count_of
 from streamspec.harness.core.event import Closed, Did, Elided, Expired, Item, Record
-from streamspec.harness.core.history import History
 from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.rule import Finding, unknown
-from streamspec.harness.core.script import Script
+from streamspec.harness.core.written import retold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from streamspec.harness.core.accounts import Figure
+    from streamspec.harness.core.history import History
+    from streamspec.harness.core.script import Session
 
 MIB: Final = 1_048_576
 LEARNT: Final = ("open", "ended", "cancelled")  # what shows that a target took notice of a leaving
@@ -181,11 +182,12 @@ def every_time(found: Sequence[Finding], what: str) -> Iterator[Finding]:
 
 def offering(h: History, backlogs_mib: Mapping[str, int]) -> History:
     """The same history, with a backlog asked for in some of its sessions."""
-    sessions = tuple(
-        replace(s, options=MappingProxyType({"backlog_mib": backlogs_mib[s.id]})) if s.id in backlogs_mib else s
-        for s in h.header.script.sessions
-    )
-    return History(replace(h.header, script=Script(sessions)), h.records)
+
+    def offered_to(session: Session) -> Session:
+        backlog = {"backlog_mib": backlogs_mib[session.id]} if session.id in backlogs_mib else {}
+        return replace(session, options=MappingProxyType(backlog)) if backlog else session
+
+    return retold(h, offered_to)
 
 
 def tells(per: str = "run", *names: str) -> dict[str, str | int | bool]:

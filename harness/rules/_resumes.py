@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from streamspec.harness.core import standing
 from streamspec.harness.core.asking import items_read
 from streamspec.harness.core.event import Item, Record
-from streamspec.harness.core.script import Ask, Read, Script
+from streamspec.harness.core.script import Ask, Read
+from streamspec.harness.core.written import retold
 from streamspec.harness.rules._wire import is_called_heartbeat
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def kind_of(record: Record) -> str:
 def reading(h: History, session: str, items: int) -> History:
     """The same, of a script in which this session read so many items: what is written by hand reads to its end."""
     read = Read(items=items, budget="item_ms")
-    played = (s if s.id != session else replace(s, acts=(ask(h, session), read)) for s in h.header.script.sessions)
-    return replace(h, header=replace(h.header, script=Script(tuple(played))))
+    return retold(h, lambda s: s if s.id != session else replace(s, acts=(ask(h, session), read)))
 
 
 def words(*ids: str, first: int = 0) -> tuple[Item, ...]:

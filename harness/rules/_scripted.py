@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import accounts
 from streamspec.harness.core.event import Record, Told
-from streamspec.harness.core.history import History
-from streamspec.harness.core.script import SCRIPT, Script
+from streamspec.harness.core.script import SCRIPT
+from streamspec.harness.core.written import retold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streamspec.harness.core.accounts import Figure
+    from streamspec.harness.core.history import History
     from streamspec.harness.core.steps import Step
 
 LATE: Final = 0.9  # of a budget, from our act to the question of the account that still shows nothing
 
 
-def streams(h: History, prefix: str) -> tuple[str, ...]:
-    """The scripted sessions of this kind, in the order of the script."""
-    return tuple(session for session in h.sessions(SCRIPT) if session.startswith(prefix))
+def streams(h: History, *prefixes: str) -> tuple[str, ...]:
+    """The scripted sessions of these kinds, in the order of the script."""
+    return tuple(session for session in h.sessions(SCRIPT) if session.startswith(prefixes))
 
 
 def said(h: History, session: str, name: str, since: Record | None = None) -> tuple[Record, str] | None:
@@ -65,8 +66,5 @@ def parked(h: History, session: str, before_ns: float) -> tuple[Figure, Figure] 
 
 def playing(h: History, options: Mapping[str, int | str], *steps: Step) -> History:
     """The same history, its scripted sessions told these steps, with these options."""
-    sessions = tuple(
-        replace(s, steps=steps, options=MappingProxyType(dict(options))) if s.role == SCRIPT else s
-        for s in h.header.script.sessions
-    )
-    return History(replace(h.header, script=Script(sessions)), h.records)
+    told = MappingProxyType(dict(options))
+    return retold(h, lambda s: replace(s, steps=steps, options=told) if s.role == SCRIPT else s)

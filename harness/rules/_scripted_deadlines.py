@@ -13,6 +13,7 @@ from streamspec.harness.core.event import Completed, Expired, Failed, Told
 from streamspec.harness.core.rule import Finding, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, account, chunked, head, item, told
 from streamspec.harness.rules._accounts import TIMES, every_time, stood_still_ourselves
+from streamspec.harness.rules._scripted import streams
 from streamspec.harness.rules._scripted_times import (
     CODED,
     TIMED_OUT,
@@ -23,7 +24,6 @@ from streamspec.harness.rules._scripted_times import (
     given,
     limits,
     still_open,
-    streams,
     unopened,
 )
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from streamspec.harness.core import accounts, standing
 from streamspec.harness.core.event import Completed, Event, Expired, Failed, Item, Opened, Record
-from streamspec.harness.core.history import History
-from streamspec.harness.core.script import SCRIPT, Script
+from streamspec.harness.core.script import SCRIPT
 from streamspec.harness.core.steps import Abandon, Complete, Fail, Gate, Generate, Send, Step, Wait
-from streamspec.harness.core.written import ASK, ENDED, EOF, chunked, item, told, written
+from streamspec.harness.core.written import ASK, ENDED, EOF, chunked, item, retold, told, written
 from streamspec.harness.rules._wire import by_close, like_an_error, why_unlike
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from streamspec.harness.core.history import History
     from streamspec.harness.core.rule import Finding
 
     Check = Callable[[History], Iterator[Finding]]
@@ -63,10 +63,6 @@ def both(*checks: Check) -> Check:
     return check
 
 
-def steps_of(h: History, session: str) -> tuple[Step, ...]:
-    return next((s.steps for s in h.header.script.sessions if s.id == session), ())
-
-
 def tail(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """From the first step on that ends the stream or leaves it, but for what only waits."""
     ending = dropwhile(lambda step: not isinstance(step, _ENDS), steps)
@@ -81,7 +77,7 @@ def told_to(h: History, *kinds: type[Step]) -> tuple[str, ...]:
 
 def due(h: History, session: str) -> int:
     """How many items the script sends before it ends the stream; 0 where it does so without end."""
-    steps = steps_of(h, session)
+    steps = h.steps(session)
     ahead = tuple(takewhile(lambda step: not isinstance(step, _ENDS), steps))
     counts = [len(s.items) if isinstance(s, Send) else s.n for s in ahead if isinstance(s, Send | Generate)]
     return 0 if any(isinstance(s, Generate) and not s.n for s in ahead) else sum(counts)
@@ -165,5 +161,4 @@ def scripted(
     rows = [row for name, (_, events) in zip(names, parts, strict=True) for row in told(name, *events, step_ms=step_ms)]
     h = written(*rows, declared=declared, binding=binding)
     steps = {name: steps for name, (steps, _) in zip(names, parts, strict=True)}
-    sessions = tuple(replace(s, steps=steps[s.id]) for s in h.header.script.sessions)
-    return History(replace(h.header, script=Script(sessions)), h.records)
+    return retold(h, lambda s: replace(s, steps=steps[s.id]))

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import accounts, standing
 from streamspec.harness.core.event import Did, Expired, Opened, Record
-from streamspec.harness.core.history import History
 from streamspec.harness.core.rule import Finding, broken, held, unknown
-from streamspec.harness.core.script import Script
 from streamspec.harness.core.steps import Complete, Gate, Generate, Step
-from streamspec.harness.core.written import ASK, CLOSE, chunked, item, told, written
+from streamspec.harness.core.written import ASK, CLOSE, chunked, item, retold, told, written
 from streamspec.harness.rules._accounts import every_time
-from streamspec.harness.rules._scripted_ends import steps_of
 from streamspec.harness.rules._scripted_items import asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streamspec.harness.core.event import Event
+    from streamspec.harness.core.history import History
 
 _LATE: Final = "it came only when the next one had been released"
 _HEAD_LATE: Final = "no head came before the first item"
@@ -31,12 +29,12 @@ _HEAD_LATE: Final = "no head came before the first item"
 
 def seen_before_the_next(h: History) -> Iterator[Finding]:
     """Items ahead of the first gate, in each of the sessions that wait for them."""
-    yield from every_time([_item_is_seen(h, s) for s in asked(h) if _ahead(steps_of(h, s))], _LATE)
+    yield from every_time([_item_is_seen(h, s) for s in asked(h) if _ahead(h.steps(s))], _LATE)
 
 
 def head_before_the_first(h: History) -> Iterator[Finding]:
     """The control is a stream that begins with an item: who lets that wait as well is slow, and no more."""
-    waiting = [s for s in asked(h) if isinstance(next(iter(steps_of(h, s)), None), Gate)]
+    waiting = [s for s in asked(h) if isinstance(next(iter(h.steps(s)), None), Gate)]
     others = [s for s in asked(h) if s not in waiting]
     if waiting and not any(standing.opened(h, s) for s in others):
         yield unknown("no stream that begins with an item was answered")
@@ -52,12 +50,12 @@ def _ahead(steps: tuple[Step, ...]) -> int:
 
 def _gate_of(h: History, session: str) -> Record | None:
     """Where we opened the first gate of the script, and the target said that it is open."""
-    gate = next((step.name for step in steps_of(h, session) if isinstance(step, Gate)), "")
+    gate = next((step.name for step in h.steps(session) if isinstance(step, Gate)), "")
     return accounts.opened_gate(h, session, gate) if gate else None
 
 
 def _item_is_seen(h: History, session: str) -> Finding:
-    due = _ahead(steps_of(h, session))
+    due = _ahead(h.steps(session))
     items, gate = standing.items(h, session), _gate_of(h, session)
     before = [record for record in items if gate is None or record.index < gate.index]
     if len(before) >= due:
@@ -93,8 +91,7 @@ def _of(binding: str, *parts: tuple[tuple[Step, ...], tuple[Event, ...]]) -> His
     rows = [row for n, (_, events) in enumerate(parts, 1) for row in told(f"script-{n}", *events, start_ms=9e3 * n)]
     h = written(*rows, binding=binding)
     steps = {f"script-{n}": steps for n, (steps, _) in enumerate(parts, 1)}
-    sessions = tuple(replace(s, steps=steps[s.id]) for s in h.header.script.sessions)
-    return History(replace(h.header, script=Script(sessions)), h.records)
+    return retold(h, lambda s: replace(s, steps=steps[s.id]))
 
 
 def gated(binding: str) -> tuple[History, ...]:

@@ -13,6 +13,7 @@ from streamspec.harness.core.event import Completed, Expired, Failed, Heartbeat,
 from streamspec.harness.core.rule import Finding, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, item, told
 from streamspec.harness.rules._accounts import TIMES, every_time
+from streamspec.harness.rules._scripted import streams
 from streamspec.harness.rules._scripted_times import (
     CODED,
     Limit,
@@ -21,7 +22,6 @@ from streamspec.harness.rules._scripted_times import (
     given,
     limits,
     still_open,
-    streams,
     unopened,
 )
 

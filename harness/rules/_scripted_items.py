@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.harness.core import standing
 from streamspec.harness.core.event import Elided, Item, Record
-from streamspec.harness.core.history import History
 from streamspec.harness.core.rule import Finding, broken, held, unknown
-from streamspec.harness.core.script import SCRIPT, Ask, Script
+from streamspec.harness.core.script import SCRIPT, Ask
 from streamspec.harness.core.steps import Abandon, Complete, Fail, Generate, Refuse, Send, Step
-from streamspec.harness.rules._scripted_ends import ending, numbers, steps_of
+from streamspec.harness.core.written import retold
+from streamspec.harness.rules._scripted_ends import ending, numbers
 from streamspec.harness.rules._wire import unread, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from streamspec.harness.core.history import History
 
 Expected = int | str  # the number of a generated item, or the JSON text of one that was given
 _HARMLESS: Final = frozenset({"heartbeat_ms"})  # options that take no item from anybody
@@ -44,7 +46,7 @@ def asked(h: History) -> tuple[str, ...]:
 
 def counting(h: History) -> tuple[str, ...]:
     """Those whose items all count themselves."""
-    return tuple(s for s in asked(h) if not any(isinstance(step, Send) for step in steps_of(h, s)))
+    return tuple(s for s in asked(h) if not any(isinstance(step, Send) for step in h.steps(s)))
 
 
 def well_ended(h: History) -> tuple[str, ...]:
@@ -53,7 +55,7 @@ def well_ended(h: History) -> tuple[str, ...]:
 
 
 def _ends_well(h: History, session: str) -> bool:
-    steps = steps_of(h, session)
+    steps = h.steps(session)
     if any(isinstance(step, Fail | Abandon | Refuse) for step in steps) or set(h.options(session)) - _HARMLESS:
         return False
     if Complete() not in steps and h.header.declared.get("declares.explicit_end"):
@@ -79,8 +81,8 @@ def all_arrive(h: History) -> Iterator[Finding]:
     if h.header.declared.get("declares.lossy"):
         yield unknown("it may leave items out, as it declares")
         return
-    for session in (s for s in counting(h) if s in well_ended(h)):
-        wanted = expected(steps_of(h, session))
+    for session in (s for s in counting(h) if _ends_well(h, s)):
+        wanted = expected(h.steps(session))
         end = ending(h, session)
         if not wanted:
             continue
@@ -131,7 +133,7 @@ def the_items_of_its_script(h: History) -> Iterator[Finding]:
 
 
 def _exactly(h: History, session: str, end: tuple[Record, ...]) -> Finding:
-    wanted, came = expected(steps_of(h, session)), standing.items(h, session)
+    wanted, came = expected(h.steps(session)), standing.items(h, session)
     for place, item in enumerate(wanted):
         if place >= len(came):
             return broken(came[-1:], end, expected=f"{len(wanted)} items", got=f"{len(came)}")
@@ -196,7 +198,4 @@ def _shown(record: Record) -> str:
 
 def asking(h: History, asks: Mapping[str, Ask]) -> History:
     """The same history, some of its sessions having asked in another way."""
-    sessions = tuple(
-        replace(s, acts=(asks[s.id], *s.acts[1:])) if s.id in asks else s for s in h.header.script.sessions
-    )
-    return History(replace(h.header, script=Script(sessions)), h.records)
+    return retold(h, lambda s: replace(s, acts=(asks[s.id], *s.acts[1:])) if s.id in asks else s)

@@ -20,7 +20,6 @@ from streamspec.harness.rules._scripted_ends import (
     fell_silent,
     figure,
     numbers,
-    steps_of,
     tail,
     told_to,
 )
@@ -56,7 +55,7 @@ def error_after_complete(h: History) -> Iterator[Finding]:
     """LC-04. While items are still to be received an error may win, as some dialects have it, but no refused one."""
     for session in told_to(h, Complete, Fail):
         end = ending(h, session)
-        late = tail(steps_of(h, session))[-1]
+        late = tail(h.steps(session))[-1]
         code = late.code if isinstance(late, Fail) else ""
         later = tuple(r for r in standing.terminals(h, session)[1:] if isinstance(r.event, Failed))
         if end.how == "success" and later:
@@ -137,7 +136,7 @@ def drains_before_its_end(h: History) -> Iterator[Finding]:
     """LC-09. Its tail is what a complete may cut off; what is missing in the middle was lost before."""
     for session in told_to(h, Complete):
         wanted, end, came = due(h, session), ending(h, session), numbers(h, session)
-        if not wanted or not all(_is_counted(step) for step in steps_of(h, session)):
+        if not wanted or not all(_is_counted(step) for step in h.steps(session)):
             continue
         if end.how != "success":
             yield unknown(end.worded, end.at)
@@ -165,7 +164,7 @@ def _is_counted(step: Step) -> bool:
 def sends_after_end(h: History) -> Iterator[Finding]:
     """LC-10. What a witness counts accuses nobody: it is its adapter that counts."""
     for session in told_to(h, Complete, Send):
-        late = tail(steps_of(h, session))[-1]
+        late = tail(h.steps(session))[-1]
         texts = late.items if isinstance(late, Send) else ()
         came = tuple(r for r in standing.items(h, session) if _is_one_of(r.event, texts))
         end = ending(h, session)

@@ -13,6 +13,7 @@ from streamspec.harness.core.event import Completed, Did, Failed, Opened, Told
 from streamspec.harness.core.rule import Finding, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, account, head, item, told
 from streamspec.harness.rules._accounts import every_time, stood_still_ourselves
+from streamspec.harness.rules._scripted import streams
 from streamspec.harness.rules._scripted_times import (
     Limit,
     end_of,
@@ -20,7 +21,6 @@ from streamspec.harness.rules._scripted_times import (
     limits,
     outcomes,
     still_open,
-    streams,
     unopened,
 )
 

@@ -13,26 +13,22 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from streamspec.harness.core import accounts, standing
 from streamspec.harness.core.event import Completed, Failed, Opened, Record
-from streamspec.harness.core.history import History
 from streamspec.harness.core.rule import unknown
-from streamspec.harness.core.script import SCRIPT, Script
-from streamspec.harness.core.written import written
+from streamspec.harness.core.written import retold, written
+from streamspec.harness.rules._scripted import streams
 from streamspec.harness.rules._scripted_ends import ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from streamspec.harness.core.history import History
     from streamspec.harness.core.rule import Finding
+    from streamspec.harness.core.script import Session
     from streamspec.harness.core.written import Row
 
 LATE_MS: Final = 3_000  # over a wire, with a control on the same host: so late is no timer of an honest server
 _SLACK_MS: Final = 10  # early by less, or by less than one in a hundred, is a matter of clocks
 TIMED_OUT: Final = frozenset({"TIMED_OUT", "DEADLINE_EXCEEDED"})
-
-
-def streams(h: History, *prefixes: str) -> tuple[str, ...]:
-    """The scripted sessions of these kinds, in the order of the script."""
-    return tuple(session for session in h.sessions(SCRIPT) if session.startswith(prefixes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +143,9 @@ def given(
     binding: str = "sse",
 ) -> History:
     """By hand: a history of scripted streams, each given the options of the first prefix that its name begins with."""
+
+    def of(session: Session) -> Mapping[str, int]:
+        return next((given for prefix, given in options.items() if session.id.startswith(prefix)), {})
+
     h = written(*rows, declared=declared, binding=binding)
-    sessions = tuple(
-        replace(s, options=MappingProxyType(dict(next((o for p, o in options.items() if s.id.startswith(p)), {}))))
-        for s in h.header.script.sessions
-    )
-    return History(replace(h.header, script=Script(sessions)), h.records)
+    return retold(h, lambda s: replace(s, options=MappingProxyType(dict(of(s)))))

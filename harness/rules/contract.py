@@ -14,7 +14,7 @@ from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unk
 from streamspec.harness.core.script import SCRIPT, Ask
 from streamspec.harness.core.steps import Complete, Generate, Refuse, Step
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, account, chunked, head, item
-from streamspec.harness.rules._scripted_ends import THREE, WELL, ending, scripted, steps_of
+from streamspec.harness.rules._scripted_ends import THREE, WELL, ending, scripted
 from streamspec.harness.rules._scripted_items import asked, asking, expected, well_ended
 from streamspec.harness.rules._wire import ROOTS
 
@@ -33,7 +33,7 @@ _NOT_UNDERSTOOD: Final = {400: "no script", 501: "a step or an option that it do
 def declared_is_played(h: History) -> Iterator[Finding]:
     """Only steps and options that it has declared are asked of an adapter at all."""
     for session in asked(h):
-        record, steps = h.first(Opened, session), steps_of(h, session)
+        record, steps = h.first(Opened, session), h.steps(session)
         if not record or not isinstance(record.event, Opened) or isinstance(next(iter(steps), None), Refuse):
             continue
         status = record.event.status
@@ -134,7 +134,7 @@ def counts_what_came(h: History) -> Iterator[Finding]:
             yield unknown("once one item less was told, as between two figures that change", short[0][0].record)
         elif full := [(figure, items) for figure, items in seen if items]:
             yield held(full[-1][1][-1], full[-1][0].record)
-        elif steps_of(h, session):
+        elif h.steps(session):
             yield unknown("no account was asked for when an item had come")
 
 
@@ -179,7 +179,7 @@ SC_03 = Rule(
 def counts_all_of_it(h: History) -> Iterator[Finding]:
     """Judged by accounts in which the handler is over; every figure that is told has one right value then."""
     for session in well_ended(h):
-        steps, end = steps_of(h, session), ending(h, session)
+        steps, end = h.steps(session), ending(h, session)
         over = [f for f in accounts.of_this(h, session, "ended") if f.value == 1]
         if end.how != "success" or not over:
             yield unknown(end.worded if end.how != "success" else "its handler was not seen to be over", end.at)

@@ -11,6 +11,7 @@ from streamspec.harness.core.event import Completed, Expired, Failed
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, item, told
 from streamspec.harness.rules._accounts import every_time
+from streamspec.harness.rules._scripted import streams
 from streamspec.harness.rules._scripted_times import (
     CODED,
     Limit,
@@ -19,7 +20,6 @@ from streamspec.harness.rules._scripted_times import (
     given,
     limits,
     still_open,
-    streams,
     unopened,
 )
 

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.harness.core import standing
 from streamspec.harness.core.event import Item, Record
-from streamspec.harness.core.history import History
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
-from streamspec.harness.core.script import SCRIPT, Script
+from streamspec.harness.core.script import SCRIPT
 from streamspec.harness.core.steps import Send
-from streamspec.harness.core.written import ASK, CLOSE, chunked, told, written
-from streamspec.harness.rules._scripted_ends import steps_of
+from streamspec.harness.core.written import ASK, CLOSE, chunked, retold, told, written
 from streamspec.harness.rules._scripted_items import asked
 from streamspec.harness.rules._wire import ROOTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from streamspec.harness.core.history import History
     from streamspec.harness.core.written import Row
 
 _FIELD: Final = "of"  # the field of an item that names its session
@@ -46,7 +45,7 @@ def only_its_own(h: History) -> Iterator[Finding]:
 
 def _tag_sent(h: History, session: str) -> str:
     """The one tag of all that this session's script sends; empty where it has none."""
-    sent = [item for step in steps_of(h, session) if isinstance(step, Send) for item in step.items]
+    sent = [item for step in h.steps(session) if isinstance(step, Send) for item in step.items]
     tags = {_tag_of(item) for item in sent}
     return tags.pop() if len(tags) == 1 else ""
 
@@ -83,10 +82,7 @@ def _two(first: tuple[str, ...], second: tuple[str, ...], start_ms: float = 0.5)
     rows.sort(key=lambda row: row[1])
     end = rows[-1][1]
     h = written(*rows, *told("script-a", *CLOSE, start_ms=end), *told("script-b", *CLOSE, start_ms=end))
-    sessions = tuple(
-        replace(s, role=SCRIPT, steps=(Send((f'{{"{_FIELD}":"{s.id[-1]}"}}',)),)) for s in h.header.script.sessions
-    )
-    return History(replace(h.header, script=Script(sessions)), h.records)
+    return retold(h, lambda s: replace(s, role=SCRIPT, steps=(Send((f'{{"{_FIELD}":"{s.id[-1]}"}}',)),)))
 
 
 OI_14 = Rule(

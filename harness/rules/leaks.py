@@ -17,8 +17,8 @@ from streamspec.harness.core import accounts, standing
 from streamspec.harness.core.event import Closed, Completed, Did, Ended, Failed, Item, Opened, Refused, Told
 from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
-from streamspec.harness.core.script import SCRIPT, Ask, Script
-from streamspec.harness.core.written import ASK, CANCEL, ENDED, EOF, RESET, account, head, item, told, written
+from streamspec.harness.core.script import SCRIPT, Ask
+from streamspec.harness.core.written import ASK, CANCEL, ENDED, EOF, RESET, account, head, item, retold, told, written
 from streamspec.harness.rules._accounts import budget_ns, did, leaves
 
 if TYPE_CHECKING:
@@ -239,8 +239,7 @@ def cycled(
         at_ms = start_ms + 8 + waited_ms * n / len(watched)
         rows += told(session, account(at_ms, **values_), start_ms=at_ms)
     h = written(*rows, declared={"tells.open.per": "run", "process": "spawn"})
-    sessions = (replace(s, options=_TIMED) if s.role == SCRIPT else s for s in h.header.script.sessions)
-    return replace(h, header=replace(h.header, script=Script(tuple(sessions))))
+    return retold(h, lambda s: replace(s, options=_TIMED) if s.role == SCRIPT else s)
 
 
 def good(kind: str) -> tuple[History, ...]:

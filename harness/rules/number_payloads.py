@@ -14,7 +14,7 @@ from streamspec.harness.core.event import Completed, Deviation, Item
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.steps import Complete, Send
 from streamspec.harness.core.written import ASK, ENDED, EOF, chunked
-from streamspec.harness.rules._scripted_ends import ending, scripted, steps_of
+from streamspec.harness.rules._scripted_ends import ending, scripted
 from streamspec.harness.rules._scripted_items import expected, well_ended
 from streamspec.harness.rules._wire import ROOTS
 
@@ -44,7 +44,7 @@ def _number(text: str) -> str:
 
 def digit_by_digit(h: History) -> Iterator[Finding]:
     for session in well_ended(h):
-        steps = steps_of(h, session)
+        steps = h.steps(session)
         wanted = [_number(item) for item in expected(steps) if isinstance(item, str)]
         if not any(wanted):
             continue

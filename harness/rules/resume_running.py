@@ -14,7 +14,7 @@ from streamspec.harness.core.rule import Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import Ask
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, EOF, head, item, told, written
 from streamspec.harness.rules._resumes import ask
-from streamspec.harness.rules._scripted_times import streams
+from streamspec.harness.rules._scripted import streams
 from streamspec.harness.rules._wire import ROOTS, why_unlike
 
 if TYPE_CHECKING:

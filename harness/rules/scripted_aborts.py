@@ -11,7 +11,7 @@ from streamspec.harness.core.event import Completed, Ended, Failed
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.steps import Fail
 from streamspec.harness.core.written import ENDED, EOF, RESET
-from streamspec.harness.rules._scripted_ends import GENERATE, THREE, WELL, ending, scripted, steps_of, told_to
+from streamspec.harness.rules._scripted_ends import GENERATE, THREE, WELL, ending, scripted, told_to
 from streamspec.harness.rules._wire import ROOTS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def aborts_are_no_success(h: History) -> Iterator[Finding]:
 
 
 def _code(h: History, session: str) -> str:
-    return next((step.code for step in steps_of(h, session) if isinstance(step, Fail)), "")
+    return next((step.code for step in h.steps(session) if isinstance(step, Fail)), "")
 
 
 _FAILS: Final = ((GENERATE, Fail("INTERNAL")), (*THREE, Failed("INTERNAL"), ENDED, EOF))

@@ -15,7 +15,7 @@ from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unk
 from streamspec.harness.core.script import SCRIPT
 from streamspec.harness.core.steps import Fail, Refuse
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head
-from streamspec.harness.rules._scripted_ends import GENERATE, MARKED, THREE, WELL, ending, scripted, steps_of, told_to
+from streamspec.harness.rules._scripted_ends import GENERATE, MARKED, THREE, WELL, ending, scripted, told_to
 from streamspec.harness.rules._wire import ROOTS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _WORDLESS: Final = "the dialect has no word for a failure: name it in a profile 
 def _failing(h: History) -> Iterator[tuple[str, Fail]]:
     """The sessions whose handler fails at the end of its script, and how."""
     for session in told_to(h, Fail):
-        for step in steps_of(h, session):
+        for step in h.steps(session):
             if isinstance(step, Fail):
                 yield session, step
 
@@ -99,7 +99,7 @@ ER_02 = Rule(
 
 def refused_by_a_status(h: History) -> Iterator[Finding]:
     for session in (s.id for s in h.header.script.sessions if s.role == SCRIPT):
-        first = next(iter(steps_of(h, session)), None)
+        first = next(iter(h.steps(session)), None)
         if not isinstance(first, Refuse):
             continue
         answer = h.first(Opened, session)

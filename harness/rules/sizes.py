@@ -16,9 +16,9 @@ from streamspec.harness.core.history import History
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import Ask, Script, Watch
 from streamspec.harness.core.steps import Complete, Generate, Send, Step
-from streamspec.harness.core.written import ASK, ENDED, EOF, RESET, chunked, item
+from streamspec.harness.core.written import ASK, ENDED, EOF, RESET, chunked, item, retold
 from streamspec.harness.rules._accounts import every_time
-from streamspec.harness.rules._scripted_ends import ending, fell_silent, figure, scripted, steps_of
+from streamspec.harness.rules._scripted_ends import ending, fell_silent, figure, scripted
 from streamspec.harness.rules._scripted_items import asked, well_ended
 from streamspec.harness.rules._wire import ROOTS, unread, worded
 
@@ -46,13 +46,13 @@ def _largest(steps: tuple[Step, ...]) -> int:
 
 def every_size_arrives(h: History) -> Iterator[Finding]:
     """The control is a stream of small items that ends well: a server that cannot do that shows nothing here."""
-    sized = [s for s in well_ended(h) if _largest(steps_of(h, s)) and _is_read_at_once(h, s)]
-    small = [s for s in well_ended(h) if _largest(steps_of(h, s)) <= _SMALL_BYTES]
+    sized = [s for s in well_ended(h) if _largest(h.steps(s)) and _is_read_at_once(h, s)]
+    small = [s for s in well_ended(h) if _largest(h.steps(s)) <= _SMALL_BYTES]
     if sized and not any(ending(h, session).how == "success" for session in small):
         yield unknown("no stream of small items ended well")
         return
     for session in sized:
-        steps = steps_of(h, session)
+        steps = h.steps(session)
         end, limit, largest = ending(h, session), _limit(h), _largest(steps)
         must = largest <= (limit - _SPELLING_BYTES if limit else _ANYBODY_BYTES)
         if end.how == "success" and not unread(h, session):
@@ -121,8 +121,7 @@ _BAD: Final = (*_HEAD, *_FAILED)
 
 def _standing_still(h: History) -> History:
     """The same, read by clients that stood still."""
-    sessions = tuple(replace(s, acts=(*s.acts, Watch("steady_ms"))) for s in h.header.script.sessions)
-    return History(replace(h.header, script=Script(sessions)), h.records)
+    return retold(h, lambda s: replace(s, acts=(*s.acts, Watch("steady_ms"))))
 
 
 OI_07 = Rule(
@@ -157,7 +156,7 @@ OI_07 = Rule(
 
 def too_large_is_refused(h: History) -> Iterator[Finding]:
     limit = _limit(h)
-    over = [s for s in asked(h) if limit and _largest(steps_of(h, s)) > limit]
+    over = [s for s in asked(h) if limit and _largest(h.steps(s)) > limit]
     rounds = [finding for session in over for finding in _refused(h, session, limit)]
     timed = [finding for finding in rounds if finding.stance == "held" or finding.expected == _IN_TIME]
     yield from (finding for finding in rounds if finding not in timed)
@@ -172,7 +171,7 @@ _IN_VAIN: Final = "nothing came of an item that is too large"
 
 
 def _refused(h: History, session: str, limit: int) -> Iterator[Finding]:
-    steps, end = steps_of(h, session), ending(h, session)
+    steps, end = h.steps(session), ending(h, session)
     numbers = {r.event.seq: r for r in standing.items(h, session) if isinstance(r.event, Item)}
     number = 1 + next(n for n, step in enumerate(steps) if isinstance(step, Generate) and step.bytes > limit)
     delivered = numbers.get(number) or next(
