@@ -6,7 +6,6 @@ Doors hand in settings and show the `Run`; nothing here parses words or prints. 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from streamspec.harness.embedded_run import run_embedded
 from streamspec.harness.engine import store
 from streamspec.harness.engine.clock import calibrate, now_ns
 from streamspec.harness.engine.objects import ObjectBench, execute_objects
-from streamspec.harness.serving import TOOL, only, run_server
+from streamspec.harness.serving import TOOL, directory_of, only, run_server, stopped_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +95,7 @@ async def _run_object(settings: Settings, chosen: tuple[Rule, ...], progress: Ca
     adapters = all_adapters()
     factory = object_factory(settings.object)
     target = driver.look(settings.object, factory, adapters, frozenset(settings.claims))
-    place = store.new_directory(settings.store, started.strftime("%Y%m%dT%H%M%SZ")) if settings.store else None
+    place = directory_of(settings.store, started)()
     factor = await calibrate() if target.kind == "threads" else 1.0
     whole = plan(all_scenarios(), all_rules(), target, settings.seed)
     about = About(
@@ -119,9 +118,8 @@ async def _run_object(settings: Settings, chosen: tuple[Rule, ...], progress: Ca
     results: list[Result] = []
     try:
         await execute_objects(made, bench, results, progress)
-    except asyncio.CancelledError:
-        with contextlib.suppress(AttributeError):
-            asyncio.current_task().uncancel()  # type: ignore[union-attr]  # this coroutine runs in a task
+    except asyncio.CancelledError as cancelled:
+        stopped_by(cancelled)
     run = Run(about, chosen, tuple(results), made.skips, (now_ns() - began_ns) / 1e9)
     if place:
         store.save_run(place, run)

@@ -16,7 +16,7 @@ from streamspec.harness.core.errors import InternalError
 from streamspec.harness.core.run import merged
 from streamspec.harness.engine import store
 from streamspec.harness.engine.spawn import free_port
-from streamspec.harness.serving import judge_server, keeper
+from streamspec.harness.serving import directory_of, judge_server, stopped_by
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -32,7 +32,7 @@ async def run_embedded(settings: Settings, chosen: tuple[Rule, ...], progress: P
     """Judge the reference as if it were somebody's `--spawn`; `settings.binding` alone, or all of its bindings at once,
     and those of its parts that alone can show a rule. Raises `InternalError` when it cannot be judged: it is ours."""
     started = datetime.now(UTC)
-    keep = keeper(settings.store, started)
+    keep = directory_of(settings.store, started)
     wanted = (settings.binding,) if settings.binding else embedded_target.BINDINGS
     parts = [(_declared(settings, binding), chosen, "") for binding in wanted]
     for part in embedded_target.PARTS:
@@ -85,10 +85,9 @@ async def _all_of(runs: Sequence[Coroutine[None, None, Run]]) -> list[Run]:
     tasks = [asyncio.ensure_future(run) for run in runs]
     try:
         await asyncio.wait(tasks)
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as cancelled:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        if this := asyncio.current_task():
-            this.uncancel()
+        stopped_by(cancelled)
     return [task.result() for task in tasks]

@@ -73,17 +73,25 @@ async def run_server(settings: Settings, chosen: tuple[Rule, ...], progress: Pro
     """Judge a server, and keep the run. Raises `UsageError`; a target that cannot be judged is a `Run` with a
     `problem`."""
     started = datetime.now(UTC)
-    keep = keeper(settings.store, started)
+    keep = directory_of(settings.store, started)
     run = await judge_server(settings, chosen, progress, started, keep)
     if place := keep():
         store.save_run(place, run)
     return run
 
 
-def keeper(root: Path | None, started: datetime) -> Keep:
+def directory_of(root: Path | None, started: datetime) -> Keep:
     """Makes the directory of a run that began then, when it is first asked for it; None when nothing is kept. Raises
     `UsageError`."""
     return cache(lambda: store.new_directory(root, started.strftime("%Y%m%dT%H%M%SZ")) if root else None)
+
+
+def stopped_by(cancelled: asyncio.CancelledError) -> None:
+    """A run that is cancelled goes on to tell what it has. Raises `InternalError` when nobody asked for that."""
+    task = asyncio.current_task()
+    if task is None or not task.cancelling():
+        raise InternalError("a task of ours was cancelled, and nobody asked for it") from cancelled
+    task.uncancel()
 
 
 async def judge_server(
@@ -129,10 +137,7 @@ async def judge_server(
     except NoVerdict as none:
         judged.problem = str(none)
     except asyncio.CancelledError as cancelled:
-        task = asyncio.current_task()
-        if task is None or not task.cancelling():
-            raise InternalError("a task of ours was cancelled, and nobody asked for it") from cancelled
-        task.uncancel()
+        stopped_by(cancelled)
     about = replace(judged.about, notes=_notes(judged.ended))
     duration_s = (now_ns() - began_ns) / 1e9
     return Run(about, judged.rules, tuple(judged.results), judged.plan.skips, duration_s, "", judged.problem)
