@@ -9,10 +9,11 @@ import pytest
 from streamspec.harness.core.event import Completed, Event, Expired, Failed, Lagged
 from streamspec.harness.core.judge import Outcome, judge
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, head, item, told
+from streamspec.harness.rules._scripted import streams
 from streamspec.harness.rules._scripted_deadlines import DUE, FREE, due
 from streamspec.harness.rules._scripted_idle import beating, busy
 from streamspec.harness.rules._scripted_races import raced, stuck
-from streamspec.harness.rules._scripted_times import CODED, end_of, given, limits, still_open, streams
+from streamspec.harness.rules._scripted_times import CODED, end_of, given, limits, still_open
 from streamspec.harness.rules.deadline_races import DL_04, DL_05, DL_06
 from streamspec.harness.rules.deadlines import DL_01, DL_02
 from streamspec.harness.rules.idle_limits import DL_08
