@@ -20,7 +20,8 @@ class Variant:
 
     `kills` is the rule that must fail, with the words of `because` in its finding; `also` says of every other
     rule that may fail why it may. `where` is the layer that the defect replaces; `on` names where its rule sees it:
-    over a binding that the variant is served on, or `inprocess`, on the stream itself in both its shells.
+    over a binding that the variant is served on, or `inprocess`, on the stream itself in both its shells. `by` names
+    the command that shows it: of what only a search, a fault or a load shows, the fixed cases of `run` see nothing.
     """
 
     name: str
@@ -31,3 +32,4 @@ class Variant:
     seams: Seams
     also: Mapping[str, str] = field(default_factory=dict)
     on: tuple[str, ...] = ("sse",)
+    by: Literal["run", "fuzz", "fault", "load"] = "run"

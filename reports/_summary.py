@@ -14,9 +14,10 @@ from streamspec.harness.core.inert import printable
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.objects import BINDING, FEATURES
 from streamspec.harness.core.run import counts
+from streamspec.harness.core.script import SCRIPT
 
 if TYPE_CHECKING:
-    from streamspec.harness.core.run import Run
+    from streamspec.harness.core.run import Run, Section
 
 # What a person can add so that a need is met.
 HINTS: Final = {
@@ -80,6 +81,16 @@ def tally(run: Run) -> str:
     return ", ".join(parts) or "no rule was judged"
 
 
+def rows(section: Section) -> list[tuple[str, str]]:
+    """What was counted or measured, and how much it was."""
+    return [(printable(f.what), printable(f"{_number(f.value)} {f.unit}".rstrip())) for f in section.figures]
+
+
+def _number(value: float | str) -> str:
+    """With three decimals, which of a millisecond are as much as anybody can measure."""
+    return f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
 def missing_of(run: Run, needs: tuple[str, ...]) -> str:
     """What to add so that these needs are met, in one line."""
     in_process = run.about.binding == BINDING
@@ -87,11 +98,13 @@ def missing_of(run: Run, needs: tuple[str, ...]) -> str:
 
 
 def to_add(run: Run) -> list[tuple[str, str]]:
-    """What to add, and the rules that wait for it; what is said of one role stands together."""
+    """What to add, and the rules that wait for it; what is said of one role stands together. A rule that waits for an
+    adapter waits for no more: what the adapter must offer is told when there is one."""
     in_process = run.about.binding == BINDING
     found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for skip in run.skips:
-        for need in (_of_this_kind(need, in_process=in_process) for need in skip.missing):
+        missing = (SCRIPT,) if SCRIPT in skip.missing and not in_process else skip.missing
+        for need in (_of_this_kind(need, in_process=in_process) for need in missing):
             needs, rules = found.setdefault(need.partition(".")[0], ({}, {}))
             needs[need] = None
             rules[skip.rule] = None

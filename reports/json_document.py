@@ -16,10 +16,11 @@ from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import Line, Run, counts, exit_code, lines
 
 if TYPE_CHECKING:
+    from streamspec.harness.core import run as core
     from streamspec.harness.core.judge import Verdict
     from streamspec.harness.core.run import Result
 
-SCHEMA_VERSION: Final = "1.1"
+SCHEMA_VERSION: Final = "1.2"
 OutcomeName = Literal["FAIL", "ERROR", "WARN", "INCONCLUSIVE", "PASS", "SKIP"]
 
 
@@ -107,9 +108,23 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     history: str
 
 
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    what: str
+    value: int | float | str
+    unit: str
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run says besides verdicts: what a search explored, what a load measured."""
+
+    title: str
+    figures: list[Figure]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The document of one run. `complete` is false when a signal stopped it or nothing could be judged; what it says is
-    true all the same. `notes` are what a person should know of the target's process."""
+    true all the same. `notes` are what a person should know of the target's process; `crossed` is what failed the run
+    besides its rules."""
 
     schema_version: str
     tool: str
@@ -129,6 +144,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     cases: list[CaseResult]
     stored: str
     notes: list[str]
+    crossed: list[str]
+    sections: list[Section]
 
 
 _FIELDS: Final = {outcome: "pass_" if outcome is Outcome.PASS else outcome.value.lower() for outcome in Outcome}
@@ -186,7 +203,17 @@ def report(run: Run) -> Report:
         cases=[_case(result) for result in run.results],
         stored=printable(about.place),
         notes=[printable(note) for note in about.notes],
+        crossed=[printable(words) for words in run.crossed],
+        sections=[_section(section) for section in run.sections],
     )
+
+
+def _section(section: core.Section) -> Section:
+    figures = [
+        Figure(what=printable(f.what), value=printable(f.value) if isinstance(f.value, str) else f.value, unit=f.unit)
+        for f in section.figures
+    ]
+    return Section(title=printable(section.title), figures=figures)
 
 
 def _rule(line: Line) -> RuleOutcome:

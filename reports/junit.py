@@ -17,7 +17,7 @@ from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import EXIT_FAIL, EXIT_NOTHING_RAN, EXIT_OK, Line, Run, exit_code, lines
 from streamspec.reports._block import block, reason, title, told_in_full
-from streamspec.reports._summary import missing_of, tally
+from streamspec.reports._summary import missing_of, rows, tally
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +56,9 @@ def _suite(run: Run) -> Element:
     for name in _PROPERTIES:
         if value := str(getattr(run.about, name)):  # what this run has none of is left out
             SubElement(properties, "property", _legal({"name": name, "value": value}))
+    for section in run.sections:
+        for what, value in rows(section):
+            SubElement(properties, "property", _legal({"name": f"{section.title}: {what}", "value": value}))
     suite.extend(cases)
     if run.about.notes:
         _text(SubElement(suite, "system-out"), "\n".join(printable(note, TOLD_MAX) for note in run.about.notes))
@@ -103,6 +106,8 @@ def _of_the_run(run: Run, *, red: bool) -> list[Element]:
     code = exit_code(run)
     if ended:
         _mark(case, "error", "; ".join(ended), "stopped" if run.stopped else "no verdict")
+    elif run.crossed:
+        _mark(case, "failure", "; ".join(run.crossed), "crossed")
     elif red or code == EXIT_OK:
         return []
     elif code == EXIT_FAIL:

@@ -15,7 +15,7 @@ from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import Line, Run, counts, lines
 from streamspec.reports._block import TOLD, block, reason, title, told_in_full
-from streamspec.reports._summary import tally, to_add
+from streamspec.reports._summary import rows, tally, to_add
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +24,8 @@ COMMENT_CHARS_MAX: Final = 60_000  # GitHub takes 65,536 in a comment; a workflo
 ROWS_CHARS_MAX: Final = 24_000  # of these for the table
 WANTED_CHARS_MAX: Final = 8_000  # and for what to add
 ROLES_CHARS_MAX: Final = 2_000  # and for the roles
-NOTES_CHARS_MAX: Final = 2_000  # and for the notes
+NOTES_CHARS_MAX: Final = 2_000  # and for the notes, and for what was crossed
+SECTIONS_CHARS_MAX: Final = 6_000  # and for what was counted and measured
 LIST_CHARS_MAX: Final = 600  # of one list of rules
 WORDS_CHARS_MAX: Final = 200  # of any other word outside a block
 CASES_MAX: Final = 3  # named in one row
@@ -38,7 +39,7 @@ _ENTITIES: Final = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;"}
 def render(run: Run, style: Style) -> str:  # noqa: ARG001 -- a renderer's shape
     listed = [line for line in lines(run) if line.outcome not in _UNLISTED]
     listed.sort(key=lambda line: _WORST_FIRST.index(line.outcome))
-    parts = [*_head(run), *_table(listed)]
+    parts = [*_head(run), *_table(listed), *_sections(run)]
     foot = list(_foot(run))
     room = COMMENT_CHARS_MAX - sum(len(part) + 2 for part in (*parts, *foot))
     parts += _details([line for line in listed if line.outcome in TOLD], room)
@@ -68,6 +69,9 @@ def _head(run: Run) -> Iterator[str]:
         yield f"**Partial:** stopped by {_code(run.stopped)}."
     if run.problem:
         yield f"**No verdict:** {_code(run.problem)}"
+    crossed, more = _fitting((f"- **fails:** {_code(words)}" for words in run.crossed), NOTES_CHARS_MAX)
+    if crossed:
+        yield "\n".join(crossed) + (f"\n- and {more} more" if more else "")
 
 
 def _table(listed: list[Line]) -> Iterator[str]:
@@ -85,9 +89,17 @@ def _row(line: Line) -> str:
         where += f" and {len(line.told) - CASES_MAX} more"
     if line.outcome is Outcome.INCONCLUSIVE:
         where += f": {_code(reason(line))}"
-    # a row is split at a `|`, even inside a code span; an escape of ours depends on nobody's rules for backslashes
-    where = where.replace("|", "\\x7c")
-    return f"| {line.outcome} | `{line.rule.id}` | {_text(line.rule.sentence)} | {where} |"
+    return f"| {line.outcome} | `{line.rule.id}` | {_text(line.rule.sentence)} | {_unsplit(where)} |"
+
+
+def _sections(run: Run) -> Iterator[str]:
+    room_chars = SECTIONS_CHARS_MAX
+    for section in run.sections:
+        told, more = _fitting((f"| {_cell(what)} | {_cell(value)} |" for what, value in rows(section)), room_chars)
+        room_chars -= sum(len(row) + 2 for row in told)
+        yield "\n".join((f"| {_text(section.title)} | |", "|---|---|", *told))
+        if more:
+            yield f"The table has no room for {more} more."
 
 
 def _details(told: list[Line], room_chars: int) -> Iterator[str]:
@@ -137,6 +149,15 @@ def _code(words: str, chars_max: int = WORDS_CHARS_MAX) -> str:
     """Foreign words as a code span. A backtick of theirs is an escape: some renderers do not read long runs of them."""
     shown = _short(words, chars_max).replace("`", "\\x60")
     return f"`{shown or ' '}`"
+
+
+def _cell(words: str) -> str:
+    return _unsplit(_code(words))
+
+
+def _unsplit(cell: str) -> str:
+    """A row is split at a `|`, even inside a code span; an escape of ours depends on nobody's rules for backslashes."""
+    return cell.replace("|", "\\x7c")
 
 
 def _short(words: str, chars_max: int = WORDS_CHARS_MAX) -> str:

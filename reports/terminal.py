@@ -13,7 +13,7 @@ from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import Line, Run, counts, lines
 from streamspec.reports._block import TOLD, block, reason, title, told_in_full
-from streamspec.reports._summary import tally, to_add
+from streamspec.reports._summary import rows, tally, to_add
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,7 @@ def _report(run: Run, style: Style) -> Iterator[str]:
         if line.outcome in TOLD:
             yield ""
             yield from _failure(line, style)
+    yield from _sections(run)
     yield ""
     if run.problem:
         yield _paint(f"no verdict: {printable(run.problem)}", _COLOURS[Outcome.INCONCLUSIVE], style)
@@ -76,6 +77,14 @@ def _failure(line: Line, style: Style) -> Iterator[str]:
     yield from block(told, line)
 
 
+def _sections(run: Run) -> Iterator[str]:
+    for section in run.sections:
+        told = rows(section)
+        width = max((len(what) for what, _ in told), default=0)
+        yield f"\n{printable(section.title)}"
+        yield from (f"  {what.ljust(width)}  {value}" for what, value in told)
+
+
 def _footer(run: Run, style: Style) -> Iterator[str]:
     found = counts(run)
     worst = next((outcome for outcome in TOLD if found[outcome]), Outcome.PASS)
@@ -83,6 +92,7 @@ def _footer(run: Run, style: Style) -> Iterator[str]:
         worst = Outcome.INCONCLUSIVE
     partial = f"  (partial: stopped by {printable(run.stopped)})" if run.stopped else ""
     yield f"{_paint(tally(run), _COLOURS[worst], style)}  in {run.duration_s:.1f} s{partial}"
+    yield from (_paint(f"fails: {printable(words)}", _COLOURS[Outcome.FAIL], style) for words in run.crossed)
     yield from (f"note: {printable(note)}" for note in run.about.notes)
     if run.about.place:
         yield printable(f"stored in {run.about.place}   (streamspec judge {shlex.quote(run.about.place)})")

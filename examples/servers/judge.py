@@ -82,7 +82,12 @@ def moved(name, reports):
     seen = {
         rule: collections.Counter(found.get(rule, "none") for found in every) for rule in {r for f in every for r in f}
     }
-    return [f"{name}: {rule} moved: {dict(count)}" for rule, count in sorted(seen.items()) if len(count) > 1]
+    why = {r["id"]: r["reason"] for report in reports for r in report["rules"] if r["reason"]}
+    return [
+        f"{name}: {rule} moved: {dict(count)} ({why.get(rule, 'see its failures')})"
+        for rule, count in sorted(seen.items())
+        if len(count) > 1
+    ]
 
 
 def page(what, rows, findings):

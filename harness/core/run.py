@@ -62,8 +62,26 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """One thing that was counted or measured, with its unit (`ms`, `1/s`; empty for a count)."""
+
+    what: str
+    value: int | float | str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What a run can say besides verdicts, under one title: what a search explored, what a load measured."""
+
+    title: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """Everything executed. `stopped` names the signal that made it partial; `problem` says why there is no verdict."""
+    """Everything executed. `stopped` names the signal that made it partial; `problem` says why there is no verdict;
+    `crossed` is what fails it besides its rules, like a threshold, each in words; `sections` is what else it says."""
 
     about: About
     rules: tuple[Rule, ...]
@@ -72,6 +90,8 @@ class Run:
     duration_s: float
     stopped: str = ""
     problem: str = ""
+    crossed: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +137,8 @@ def merged(runs: Sequence[Run]) -> Run:
         tuple(skips[name] for name in sorted(skips)),
         max(run.duration_s for run in runs),
         problem=next((run.problem for run in runs if run.problem), ""),
+        crossed=tuple(dict.fromkeys(words for run in runs for words in run.crossed)),
+        sections=tuple(section for run in runs for section in run.sections),
     )
 
 
@@ -154,7 +176,7 @@ def exit_code(run: Run) -> int:  # noqa: PLR0911 -- one line a code, in the orde
     chosen = {rule.id for rule in run.rules}
     if any(v.outcome is Outcome.ERROR and v.rule in chosen for result in run.results for v in result.verdicts):
         return EXIT_OURS
-    if found[Outcome.FAIL]:
+    if found[Outcome.FAIL] or run.crossed:
         return EXIT_FAIL
     if run.problem:
         return EXIT_NO_VERDICT

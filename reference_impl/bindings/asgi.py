@@ -67,7 +67,7 @@ class App:
 
     def _list(self) -> str:
         """The variants, one a line: where, which rule must catch it, what is wrong."""
-        return "".join(f"{BROKEN}{v.name}/  {v.kills}  {v.sentence}\n" for v in self._variants)
+        return "".join(_listed(v) for v in self._variants)
 
     def wire_mount(self, path: str) -> Mount | None:
         """The variant that writes its own HTTP to answer this path, if there is one. What it tells is no stream."""
@@ -85,6 +85,12 @@ class App:
         for mount in self.mounts.values():
             for stream in tuple(mount.open):
                 mount.seams.go_away(stream)
+
+
+def _listed(variant: Variant) -> str:
+    """What only another command shows, its rule does not catch in a run."""
+    by = f" by {variant.by}" if variant.by != "run" else ""
+    return f"{BROKEN}{variant.name}/  {variant.kills}{by}  {variant.sentence}\n"
 
 
 def _application(mount: Mount) -> Asgi:

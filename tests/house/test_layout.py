@@ -96,7 +96,7 @@ def test_no_function_is_longer_than_a_page(sources: Sources) -> None:
 # Found by their type (`harness.discovery`, `broken.variants`, `bindings.bindings`), or run by name: nobody has to
 # import them.
 PLUGIN_FOLDERS = re.compile(
-    r"streamspec\.(harness\.(rules|drivers|transports|toxics|adapters)|scenarios\.\w+|reports"
+    r"streamspec\.(harness\.(rules|drivers|transports|toxics|adapters|commands)|scenarios\.\w+|reports"
     r"|reference_impl\.(broken|bindings))\.\w+"
 )
 DOORS = {
