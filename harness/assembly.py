@@ -6,7 +6,7 @@ Doors hand in settings and show the `Run`; nothing here parses words or prints. 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,14 @@ from streamspec.harness.embedded_run import run_embedded
 from streamspec.harness.engine import store
 from streamspec.harness.engine.clock import calibrate, now_ns
 from streamspec.harness.engine.objects import ObjectBench, execute_objects
-from streamspec.harness.serving import TOOL, directory_of, only, run_server, stopped_by
+from streamspec.harness.serving import TOOL, case_of, directory_of, only, run_server, stopped_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from streamspec.harness.core.history import History
+    from streamspec.harness.core.plan import Plan
     from streamspec.harness.core.rule import Rule
 
 __all__ = (
@@ -38,10 +39,13 @@ __all__ = (
 class Settings:
     """What a person asked for. An empty `look.url` is the embedded reference; an empty binding is to be found. An
     `object` (`package.module:factory`) is judged in this process, and then nothing else of the target counts. `spawn`
-    is the command that starts the target, in `directory`, and `grace_ms` how long its open streams may take to end once
-    it is asked to end; `pid` a target that runs already. `script` is the base URL of its adapter: an empty profile is
-    the adapter's own then, and where `look.url` is that very URL the adapter says what to look at. `auth`
-    is the kind of credentials that every request needs. `replay` is a history whose script alone is played again."""
+    is the command that starts the target, in `directory`, at most `instances` times at once (0: nobody said how often),
+    and `grace_ms` how long its open streams may take to end once it is asked to end; `pid` a target that runs already.
+    `script` is the base URL of its adapter: an empty profile is the adapter's own then, and where `look.url` is that
+    very URL the adapter says what to look at. `auth` is the kind of credentials that every request needs, `other` the
+    header with those of another client. `replay` is a
+    history whose script alone is played again.
+    `baseline` is the file of known failures, for doors that compare with one."""
 
     look: Request
     roles: tuple[str, ...] = ()
@@ -56,14 +60,16 @@ class Settings:
     claims: tuple[str, ...] = ()
     tells: tuple[str, ...] = ()
     spawn: str = ""
-    instances: int = 3
+    instances: int = 0
     directory: Path | None = None
     grace_ms: int = 0
     pid: int = 0
     effort: str = "quick"
     script: str = ""
     auth: str = ""
+    other: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     replay: History | None = None
+    baseline: Path | None = None
 
 
 async def run_target(settings: Settings, progress: Callable[[str, int, int], None]) -> Run:
@@ -90,6 +96,22 @@ def concerns(rule: Rule, *, in_process: bool) -> bool:
 async def _run_object(settings: Settings, chosen: tuple[Rule, ...], progress: Callable[[str, int, int], None]) -> Run:
     """Judge an object of this process: the same plan, judge and report as for a server."""
     began_ns = now_ns()
+    bench, whole, about = await object_station(settings)
+    made = only(whole, chosen)
+    results: list[Result] = []
+    try:
+        await execute_objects(made, bench, results, progress)
+    except asyncio.CancelledError as cancelled:
+        stopped_by(cancelled)
+    run = Run(about, chosen, tuple(results), made.skips, (now_ns() - began_ns) / 1e9)
+    if bench.place:
+        store.save_run(bench.place, run)
+    return run
+
+
+async def object_station(settings: Settings) -> tuple[ObjectBench, Plan, About]:
+    """What the object of these settings is judged with, every case that there is for it (or the one that is played
+    again), and what a report says of it. Raises `UsageError`."""
     started = datetime.now(UTC)
     driver = constants("streamspec.harness.drivers", ObjectDriver)[0]
     adapters = all_adapters()
@@ -98,6 +120,8 @@ async def _run_object(settings: Settings, chosen: tuple[Rule, ...], progress: Ca
     place = directory_of(settings.store, started)()
     factor = await calibrate() if target.kind == "threads" else 1.0
     whole = plan(all_scenarios(), all_rules(), target, settings.seed)
+    if settings.replay:
+        whole = replace(whole, cases=(case_of(settings.replay),))
     about = About(
         target=settings.object,
         binding=target.binding,
@@ -114,13 +138,4 @@ async def _run_object(settings: Settings, chosen: tuple[Rule, ...], progress: Ca
     bench = ObjectBench(
         target, driver, factory, adapters, budgets(factor), LIMITS, whole.rules, TOOL, about.started, place
     )
-    made = only(whole, chosen)
-    results: list[Result] = []
-    try:
-        await execute_objects(made, bench, results, progress)
-    except asyncio.CancelledError as cancelled:
-        stopped_by(cancelled)
-    run = Run(about, chosen, tuple(results), made.skips, (now_ns() - began_ns) / 1e9)
-    if place:
-        store.save_run(place, run)
-    return run
+    return bench, whole, about

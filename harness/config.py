@@ -17,6 +17,7 @@ from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.quoting import quoted, shown
+from streamspec.harness.core.redaction import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,15 +81,16 @@ def method(word: str) -> str:
     return word
 
 
-def headers(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """`NAME: VALUE` words as pairs. Raises `UsageError`."""
+def headers(words: Sequence[str], option: str = "-H") -> tuple[tuple[str, str], ...]:
+    """`NAME: VALUE` words as pairs; `option` is where they were said. Raises `UsageError`."""
     found: list[tuple[str, str]] = []
     for n, word in enumerate(words, start=1):
         name, colon, value = word.partition(":")
         named = bool(colon and _TOKEN.fullmatch(name))
         if not named or not _VALUE.fullmatch(value):
             which = f"'{name}'" if named else f"number {n}"  # what is no name may be a secret
-            raise UsageError(f"-H {which}: a header is written 'Name: value', in what HTTP can carry (RFC 9110 §5)")
+            how = "a header is written 'Name: value', in what HTTP can carry (RFC 9110 §5)"
+            raise UsageError(f"{option} {which}: {how}")
         found.append((name, value.strip()))
     return tuple(found)
 
@@ -187,6 +189,14 @@ def auth(word: str, own: tuple[tuple[str, str], ...]) -> str:
     if word and not any(name.lower() == "authorization" for name, _ in own):
         raise UsageError(f"--auth {word}: say the credentials as well, with -H 'Authorization: Bearer …'")
     return word
+
+
+def other_credentials(word: str) -> tuple[tuple[str, str], ...]:
+    """The header with the credentials of another client of the target, none for an empty word. Raises `UsageError`."""
+    found = headers((word,), "--other-credentials") if word else ()
+    if lacking := [name for name, value in found if not (is_secret(name) and value)]:
+        raise UsageError(f"--other-credentials {quoted(lacking[0])}: a header with credentials is needed, and in full")
+    return found
 
 
 def tells(words: Sequence[str], look: Request) -> tuple[Tell, ...]:

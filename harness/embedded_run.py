@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from streamspec.harness import embedded_target
 from streamspec.harness.core.errors import InternalError
 from streamspec.harness.core.run import merged
-from streamspec.harness.engine import store
+from streamspec.harness.engine import collecting, store
 from streamspec.harness.engine.spawn import free_port
 from streamspec.harness.serving import directory_of, judge_server, stopped_by
 
@@ -33,15 +33,12 @@ async def run_embedded(settings: Settings, chosen: tuple[Rule, ...], progress: P
     and those of its parts that alone can show a rule. Raises `InternalError` when it cannot be judged: it is ours."""
     started = datetime.now(UTC)
     keep = directory_of(settings.store, started)
-    wanted = (settings.binding,) if settings.binding else embedded_target.BINDINGS
-    parts = [(_declared(settings, binding), chosen, "") for binding in wanted]
-    for part in embedded_target.PARTS:
-        rules = tuple(rule for rule in chosen if rule.id in part.rules)
-        if rules and part.binding in wanted:
-            parts.append((_part(settings, part, secrets.token_hex(8)), rules, f"+{part.name}"))
-    run = merged(
-        await _all_of([judge_server(said, rules, progress, started, keep, mark) for said, rules, mark in parts])
-    )
+    servers = parts(settings, chosen)
+    with collecting.seldom():
+        runs = await _all_of(
+            [judge_server(said, rules, progress, started, keep, mark) for said, rules, mark in servers]
+        )
+    run = merged(runs)
     if run.problem:
         raise InternalError(f"the embedded reference cannot be judged: {run.problem}")
     if place := keep():
@@ -49,7 +46,19 @@ async def run_embedded(settings: Settings, chosen: tuple[Rule, ...], progress: P
     return run
 
 
-def _declared(settings: Settings, binding: str) -> Settings:
+def parts(settings: Settings, chosen: tuple[Rule, ...]) -> list[tuple[Settings, tuple[Rule, ...], str]]:
+    """What the reference is judged as: the settings of each server, its rules, and the mark at the end of its cases."""
+    wanted = (settings.binding,) if settings.binding else embedded_target.BINDINGS
+    found = [(declared(settings, binding), chosen, "") for binding in wanted]
+    for part in embedded_target.PARTS:
+        rules = tuple(rule for rule in chosen if rule.id in part.rules)
+        if rules and part.binding in wanted:
+            found.append((_part(settings, part), rules, f"+{part.name}"))
+    return found
+
+
+def declared(settings: Settings, binding: str) -> Settings:
+    """The reference over one binding, as if it were somebody's `--spawn`."""
     url = f"http://127.0.0.1:{free_port()}/"
     return replace(
         settings,
@@ -59,25 +68,32 @@ def _declared(settings: Settings, binding: str) -> Settings:
         tells=embedded_target.TELLS,
         profile=embedded_target.PROFILE,
         spawn=embedded_target.COMMAND,
-        instances=embedded_target.INSTANCES,
+        instances=settings.instances or embedded_target.INSTANCES,
         grace_ms=embedded_target.GRACE_MS,
         claims=embedded_target.CLAIMS,
         script=url + embedded_target.SCRIPT,
     )
 
 
-def _part(settings: Settings, part: Part, token: str) -> Settings:
+def _part(settings: Settings, part: Part) -> Settings:
+    """A guarded part has two clients."""
+    token, other = (secrets.token_hex(8), secrets.token_hex(8)) if part.guarded else ("", "")
     url = f"http://127.0.0.1:{free_port()}/{part.path}"
     return replace(
         settings,
-        look=replace(settings.look, url=url, headers=(("Authorization", f"Bearer {token}"),) if part.guarded else ()),
+        look=replace(settings.look, url=url, headers=_bearer(token)),
+        other=_bearer(other),
         binding=part.binding,
         roles=part.roles,
         profile=part.profile,
-        spawn=embedded_target.COMMAND + (f" --token {token}" if part.guarded else ""),
+        spawn=embedded_target.COMMAND + (f" --token {token} --other-token {other}" if part.guarded else ""),
         instances=1,
         script=url if part.plays else "",
     )
+
+
+def _bearer(token: str) -> tuple[tuple[str, str], ...]:
+    return (("Authorization", f"Bearer {token}"),) if token else ()
 
 
 async def _all_of(runs: Sequence[Coroutine[None, None, Run]]) -> list[Run]:

@@ -13,7 +13,8 @@ from typing import Final
 
 BINDINGS: Final = ("sse", "ndjson", "json_array")
 PROFILE: Final = "streamspec"
-COMMAND: Final = f"{shlex.quote(sys.executable)} -m streamspec.reference_impl --port {{port}}"
+SERVER: Final = f"{shlex.quote(sys.executable)} -m streamspec.reference_impl --port {{port}}"  # with its variants
+COMMAND: Final = f"{SERVER} --good-alone"
 TELLS: Final = tuple(
     f"{name}=told#$.{name}" for name in ("offered", "produced", "sending", "open", "ended", "cancelled", "cleanups")
 )
@@ -40,7 +41,7 @@ _ROLES: Final = (
     *("endless=endless?period_ms=5&first_item_ms=60", "endless.first_item_ms=60", "endless.seq=$.n"),
     *("failing=failing?after=3", "failing.items_before=3", "failing.seq=$.n"),
     *("prompt=prompt?gap_ms=150", "prompt.gap_ms=150", "prompt.seq=$.n"),
-    *("large=large?n={n}&item_bytes=4000", "large.item_bytes=4000", "large.seq=$.n"),
+    *("large=large?n={n}&item_bytes=16000", "large.item_bytes=16000", "large.seq=$.n"),
     *("empty=empty", "text=text", f"text.items={json.dumps(TEXTS)}"),
     *("unknown=no-such-stream", "invalid=finite?n=many", "unsupported=upload"),
 )
@@ -84,7 +85,14 @@ class Part:
 
 
 PARTS: Final = (
-    Part("guarded", "protected/script", frozenset({"AU-01", "AU-03"}), binding="sse", plays=True, guarded=True),
+    Part(
+        "guarded",
+        "protected/script",
+        frozenset({"AU-01", "AU-03", "AU-05", "RC-04"}),
+        binding="sse",
+        plays=True,
+        guarded=True,
+    ),
     Part("lossy", "lossy/script", frozenset({"BP-17"}), plays=True),
     Part(
         "guide",

@@ -9,16 +9,18 @@ import ssl
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from streamspec.harness import assembly, config, target_file
 from streamspec.harness.core.case import ROLES
 from streamspec.harness.core.errors import UsageError
+from streamspec.harness.core.objects import CLAIMS
 from streamspec.harness.core.ports import Request, Transport
 from streamspec.harness.core.quoting import quoted, shown
 from streamspec.harness.core.redaction import BODY, REDACTED
-from streamspec.harness.core.script import LOOK, SCRIPT
+from streamspec.harness.core.script import LOOK, SCRIPT, Ask, Poison
 from streamspec.harness.engine.runner import CYCLES
 from streamspec.harness.engine.spawn import PORT_WORD as PORT
 from streamspec.harness.engine.spawn import free_port
@@ -32,24 +34,39 @@ if TYPE_CHECKING:
 
 _OF_SERVERS: Final = (
     *("roles", "tells", "profile", "binding", "method", "headers", "data", "insecure", "cacert", "spawn", "pid"),
-    *("grace_ms", "script", "auth", "config"),
+    *("grace_ms", "script", "auth", "other_credentials"),
 )  # and of no object
 _OF_A_TARGET: Final = (
     *("roles", "tells", "profile", "method", "headers", "data", "pid"),
-    *("grace_ms", "claims", "auth"),
+    *("grace_ms", "claims", "auth", "other_credentials"),
 )
 GRACE_MS_MAX: Final = 600_000
+# The options of a door that has none of its own: what is said stands in a file.
+UNSAID: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        **dict.fromkeys(("profile", "binding", "script", "spawn", "auth", "method", "data", "cacert", "config"), ""),
+        **dict.fromkeys(("object_", "effort", "baseline", "other_credentials"), ""),
+        **dict.fromkeys(("roles", "tells", "claims", "headers", "rules"), ()),
+        **dict.fromkeys(("insecure", "no_config", "strict", "no_store"), False),
+        **dict.fromkeys(("grace_ms", "pid"), 0),
+        "seed": None,
+        "store": None,
+        "instances": 1,
+    }
+)
 
 
 def run_settings(url: str, options: Mapping[str, Any]) -> Settings:
     """What `run` is asked for. Raises `UsageError`."""
-    if options["object_"]:
-        return _object_settings(url, options)
-    file = _file(url, options)
+    if options["object_"] and options["config"]:
+        raise UsageError("--object and --config both say what is judged: only one of them can be meant")
+    file = TargetFile() if options["object_"] else _file(url, options)
+    if options["object_"] or file.object:
+        return _object_settings(url, options, file)
     spawn = options["spawn"] or file.spawn
     url, script = _where(url or file.url, spawn, options["script"] or file.script)
     if not url:
-        given = [name for name in _OF_A_TARGET if options[name] or (file.place and getattr(file, name, ""))]
+        given = [name for name in _OF_A_TARGET if options.get(name) or (file.place and getattr(file, name, ""))]
         if given:
             raise UsageError(f"{_option(given[0])} says something of a target, and no URL was given")
         return _common(options, file, look=Request(""), binding=options["binding"] or file.binding)
@@ -69,15 +86,17 @@ def _where(url: str, spawn: str, script: str) -> tuple[str, str]:
 
 def _option(name: str) -> str:
     """How a person writes it."""
-    return "--grace-ms" if name == "grace_ms" else f"--{name.removesuffix('s')}"
+    return f"--{name.replace('_', '-')}" if "_" in name else f"--{name.removesuffix('s')}"
 
 
 def replay_settings(history: History, url: str, options: Mapping[str, Any]) -> Settings:
     """Play the script of a stored history again, on its own target or on another. Raises `UsageError`, also for secrets
     that were not stored and are not given again."""
     header = history.header
-    if header.declared.get("object"):
-        raise UsageError("this history is an object's: run it again with --object, --rule and --seed")
+    if header.declared.get("object") or options.get("object_"):
+        return _replayed_object(history, url, options)
+    if any(isinstance(act, Poison) for session in header.script.sessions for act in session.acts):
+        raise UsageError("a proxy cut these streams: run `streamspec fault` again, with the same --toxic and --seed")
     look = header.requests.get(LOOK)
     if look is None:
         raise UsageError("this history does not say what was asked")
@@ -98,11 +117,25 @@ def replay_settings(history: History, url: str, options: Mapping[str, Any]) -> S
     given = {word.partition(":")[0].strip().lower() for word in options["headers"]}
     if lacking := [name for name in missing if name.lower() not in given]:
         raise UsageError(f"the value of the header {lacking[0]} was not stored: say it again with -H '{lacking[0]}: …'")
+    asks = (act for s in header.script.sessions for act in s.acts if isinstance(act, Ask))
+    if any(ask.credentials == "other" for ask in asks) and not options.get("other_credentials"):
+        raise UsageError("credentials of another client were not stored: say them again, with --other-credentials")
     if look.body == BODY and not options["data"]:
         raise UsageError("the body was not stored: say it again with -d")
     if not url and REDACTED in look.url:
         raise UsageError("the URL has a secret that was not stored: say it again, in full")
     settings = _server_settings(url or look.url, options["spawn"], script, options, file)
+    return replace(settings, replay=history)
+
+
+def _replayed_object(history: History, url: str, options: Mapping[str, Any]) -> Settings:
+    """The object that the history names, or another. Its claims are those that were made then."""
+    declared = history.header.declared
+    if not declared.get("object"):
+        raise UsageError("--object: this history is a server's")
+    claims = tuple(claim for claim in CLAIMS if declared.get(f"feature.{claim}") is True)
+    said = {"config": "", **options, "object_": options.get("object_") or str(declared["object"])}
+    settings = _object_settings(url, said, TargetFile(claims=claims, seed=history.header.seed))
     return replace(settings, replay=history)
 
 
@@ -179,6 +212,7 @@ def _server_settings(url: str, spawn: str, script: str, options: Mapping[str, An
         grace_ms=grace_ms,
         claims=(*file.claims, *options["claims"]),
         auth=options["auth"] or file.auth,
+        other=config.other_credentials(options.get("other_credentials", "")),
         script=script,
         pid=options["pid"],
     )
@@ -195,9 +229,17 @@ def _common(options: Mapping[str, Any], file: TargetFile, **more: Any) -> Settin
         strict=options["strict"] or file.strict,
         store=None if options["no_store"] else options["store"],
         effort=effort,
-        instances=options["instances"],
+        instances=options["instances"] or 0,
+        baseline=_baseline(options.get("baseline") or "", file),
         **more,
     )
+
+
+def _baseline(word: str, file: TargetFile) -> Path | None:
+    """The file of known failures; a relative one that `streamspec.toml` names lies beside it."""
+    if word:
+        return Path(word)
+    return Path(file.place).parent / file.baseline if file.baseline else None
 
 
 def _file(url: str, options: Mapping[str, Any]) -> TargetFile:
@@ -211,14 +253,18 @@ def _file(url: str, options: Mapping[str, Any]) -> TargetFile:
     return target_file.read(here)
 
 
-def _object_settings(url: str, options: Mapping[str, Any]) -> Settings:
-    given = [name for name in _OF_SERVERS if options[name]]
-    if url or given:
-        what = _option(given[0]) if given else shown(url)
-        raise UsageError(f"{what}: either a server is judged or an object, and --object was given")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # modules of the directory one stands in, as with `python -m`
-    return _common(options, TargetFile(), look=Request(""), object=options["object_"], claims=tuple(options["claims"]))
+def _object_settings(url: str, options: Mapping[str, Any], file: TargetFile) -> Settings:
+    given = [name for name in _OF_SERVERS if options.get(name) or getattr(file, name, "")]
+    if url or file.url or given:
+        what = _option(given[0]) if given else shown(url or file.url)
+        said = f"{file.place}: target.object" if file.object else "--object"
+        raise UsageError(f"{what}: either a server is judged or an object, and {said} was given")
+    # modules of the directory one stands in, as with `python -m`, or of that of the file
+    directory = str(Path(file.place).parent.resolve()) if file.place else ""
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+    named, claims = options["object_"] or file.object, (*file.claims, *options["claims"])
+    return _common(options, file, look=Request(""), object=named, claims=claims)
 
 
 def _body(text: str, directory: Path) -> bytes:

@@ -78,7 +78,17 @@ def _run(place: Path, prefixes: tuple[str, ...], rules: tuple[Rule, ...], *, str
             results.append(Result(case.case, case.promises, verdicts, note=case.note))
     chosen = config.selected([rule for rule in rules if prefixes or rule.id in stored.rules], prefixes)
     about = replace(stored.about, strict=strict, place=str(place))
-    return Run(about, chosen, tuple(results), stored.skips, stored.duration_s, stored.stopped, stored.problem)
+    return Run(
+        about,
+        chosen,
+        tuple(results),
+        stored.skips,
+        stored.duration_s,
+        stored.stopped,
+        stored.problem,
+        stored.crossed,
+        stored.sections,
+    )
 
 
 def _result(history: History, promises: tuple[str, ...], rules: tuple[Rule, ...], path: str) -> Result:

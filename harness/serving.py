@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,12 +25,13 @@ from streamspec.harness.core.moving import moved
 from streamspec.harness.core.plan import Plan, plan
 from streamspec.harness.core.ports import Transport
 from streamspec.harness.core.redaction import redacted_url
-from streamspec.harness.core.run import About, Result, Run
+from streamspec.harness.core.run import About, Result, Run, Section
 from streamspec.harness.core.script import AGAIN, BEFORE, SCRIPT, Script
 from streamspec.harness.discovery import all_drivers, all_rules, all_scenarios, constants
-from streamspec.harness.engine import store
+from streamspec.harness.engine import collecting, store
 from streamspec.harness.engine.clock import calibrate, now_ns
 from streamspec.harness.engine.company import run_in_company
+from streamspec.harness.engine.hearing import hear
 from streamspec.harness.engine.probe import probe
 from streamspec.harness.engine.process import attached
 from streamspec.harness.engine.runner import CYCLES, Bench, execute, result_of
@@ -50,15 +51,17 @@ if TYPE_CHECKING:
     from streamspec.harness.engine.process import ProcessTree
     from streamspec.harness.engine.runner import Progress
 
+INSTANCES: Final = 3  # of a target that we may start so often, if nobody says another number
 BEATS_WATCHED: Final = 3  # declared heartbeats that an idle stream is watched for
 TOOL: Final = f"streamspec {streamspec.__version__}"
 
 
 Keep = Callable[[], "Path | None"]
+Drive = Callable[[Bench, "Judged", "Progress"], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class _Judged:
+class Judged:
     """What has come of the run so far; it survives a signal."""
 
     about: About
@@ -67,6 +70,9 @@ class _Judged:
     results: list[Result]
     problem: str = ""
     ended: list[Spawned] = field(default_factory=list)  # each target that we started
+    sections: list[Section] = field(default_factory=list)
+    probed: History | None = None  # and what it was like before any case
+    lost: str = ""  # whether it came back from that, in words
 
 
 async def run_server(settings: Settings, chosen: tuple[Rule, ...], progress: Progress) -> Run:
@@ -74,7 +80,8 @@ async def run_server(settings: Settings, chosen: tuple[Rule, ...], progress: Pro
     `problem`."""
     started = datetime.now(UTC)
     keep = directory_of(settings.store, started)
-    run = await judge_server(settings, chosen, progress, started, keep)
+    with collecting.seldom():
+        run = await judge_server(settings, chosen, progress, started, keep)
     if place := keep():
         store.save_run(place, run)
     return run
@@ -101,18 +108,20 @@ async def judge_server(
     started: datetime,
     keep: Keep,
     mark: str = "",
+    drive: Drive | None = None,
 ) -> Run:
-    """The same, whose histories are kept where `keep` says; `mark` ends the ids of its cases."""
+    """The same, whose histories are kept where `keep` says; `mark` ends the ids of its cases. With `drive` it is not
+    the cases of the plan that are played: what else is done to a target that was probed, says the caller."""
     began_ns = now_ns()
     drivers = all_drivers()
     if settings.binding and settings.binding not in {driver.name for driver in drivers}:
         names = ", ".join(driver.name for driver in drivers)
         raise UsageError(f"--binding {settings.binding}: no such binding (there are {names})")
-    target = _declared(settings, drivers)
+    target = declared(settings, drivers)
     factor = await calibrate()
     bench = Bench(
         target,
-        settings.transport or _transport(settings.look.url),
+        settings.transport or transport_of(settings.look.url),
         lambda _: None,
         budgets(factor),
         LIMITS,
@@ -124,23 +133,31 @@ async def judge_server(
         mark,
         new_runs=run_ids(secrets.token_hex(4)),
     )
-    judged = _Judged(_about(settings, target, bench, factor), chosen, Plan((), (), ()), [])
+    judged = Judged(_about(settings, target, bench, factor), chosen, Plan((), (), ()), [])
     try:
         if settings.spawn:
             progress("starting the target", 0, 0)
             port = urlsplit(settings.look.url).port or 80
             async with spawned(settings.spawn, port, LIMITS, bench.budgets, settings.directory) as spawn:
                 judged.ended.append(spawn)
-                await _judge(settings, bench, spawn, drivers, judged, progress)
+                await _judge(settings, bench, spawn, drivers, judged, progress, drive)
         else:
-            await _judge(settings, bench, _running(settings), drivers, judged, progress)
+            await _judge(settings, bench, _running(settings), drivers, judged, progress, drive)
     except NoVerdict as none:
         judged.problem = str(none)
     except asyncio.CancelledError as cancelled:
         stopped_by(cancelled)
     about = replace(judged.about, notes=_notes(judged.ended))
     duration_s = (now_ns() - began_ns) / 1e9
-    return Run(about, judged.rules, tuple(judged.results), judged.plan.skips, duration_s, "", judged.problem)
+    return Run(
+        about,
+        judged.rules,
+        tuple(judged.results),
+        judged.plan.skips,
+        duration_s,
+        problem=judged.problem,
+        sections=tuple(judged.sections),
+    )
 
 
 async def _judge(
@@ -148,8 +165,9 @@ async def _judge(
     bench: Bench,
     process: ProcessTree | None,
     drivers: tuple[Driver, ...],
-    judged: _Judged,
+    judged: Judged,
     progress: Progress,
+    drive: Drive | None,
 ) -> None:
     """Probe, plan, drive and judge. Raises `NoVerdict`."""
     progress(f"probing {judged.about.target}", 0, 0)
@@ -173,13 +191,21 @@ async def _judge(
         judged.rules = tuple(rule for rule in judged.rules if not rule.on or target.binding in rule.on)
     whole = plan(all_scenarios(), bench.rules, target, settings.seed)
     if settings.replay:
-        whole = replace(whole, cases=(_case_of(settings.replay),))
+        whole = replace(whole, cases=(case_of(settings.replay),))
     whole = replace(whole, cases=tuple(replace(case, id=case.id + bench.mark) for case in whole.cases))
     bench = replace(bench, rules=whole.rules)  # what the plan skips is judged nowhere
+    judged.probed, judged.lost = probed.history, "" if probed.back else "the probe"
+    if drive:
+        if not probed.back:
+            raise NoVerdict("the target was not back after the probe")
+        await drive(bench, judged, progress)
+        return
     judged.plan = only(whole, judged.rules)
     judged.results.append(result_of(probed.history, (), bench.rules, bench.place))
-    lost, done = "" if probed.back else "the probe", frozenset[str]()
-    if bench.renew and not lost:  # a target that did not survive its neighbours must not spoil the rest
+    lost, done = judged.lost, frozenset[str]()
+    if not (lost or settings.replay) and (silent := await hear(bench, judged.plan, probed.history, progress)):
+        judged.results.append(silent)
+    elif bench.renew and not lost:  # a target that did not survive its neighbours must not spoil the rest
         others = _others(settings, bench, judged.ended)
         done, lost = await run_in_company(judged.plan, bench, others, judged.results, progress)
     await execute(judged.plan, bench, judged.results, progress, lost, done)
@@ -200,10 +226,10 @@ def _others(settings: Settings, bench: Bench, ended: list[Spawned]) -> tuple[Ano
             ended.append(spawn)
             yield _known(replace(bench, target=target), spawn)
 
-    return (another,) * (settings.instances - 1)
+    return (another,) * ((settings.instances or INSTANCES) - 1)
 
 
-def _case_of(stored: History) -> Case:
+def case_of(stored: History) -> Case:
     """The case of a stored history, with the looks left out that the runner puts around every case."""
     header = stored.header
     own = tuple(s for s in header.script.sessions if not s.id.startswith((BEFORE, AGAIN)))
@@ -246,7 +272,7 @@ def _notes(ended: Sequence[Spawned]) -> tuple[str, ...]:
     return tuple(f"{name} did not end when the target was asked to, and was killed" for name in survivors)
 
 
-def _declared(settings: Settings, drivers: tuple[Driver, ...]) -> Capabilities:
+def declared(settings: Settings, drivers: tuple[Driver, ...]) -> Capabilities:
     """The target as declared, before anything was seen of it. We say what we can read, unless the user says. Raises
     `UsageError`."""
     profile = profile_file.profile(settings.profile or "plain")
@@ -269,6 +295,7 @@ def _declared(settings: Settings, drivers: tuple[Driver, ...]) -> Capabilities:
         grace_ms=settings.grace_ms,
         claims=config.claims(settings.claims),
         auth=config.auth(settings.auth, settings.look.headers),
+        other=settings.other,
     )
 
 
@@ -283,6 +310,7 @@ def _fitted(base: Mapping[str, float], target: Capabilities) -> dict[str, float]
         "recover_ms": target.control.patience_ms(base["recover_ms"]),
         "prompt_ms": base["prompt_ms"] + 2 * gap,
         "item_ms": base["item_ms"] + 2 * _attribute(target, "endless", "first_item_ms"),
+        "patience_ms": base["patience_ms"] + 2 * _attribute(target, "endless", "first_item_ms"),
     }
 
 
@@ -291,7 +319,8 @@ def _attribute(target: Capabilities, role: str, name: str) -> int:
     return found if isinstance(found, int) else 0
 
 
-def _transport(url: str) -> Transport:
+def transport_of(url: str) -> Transport:
+    """The one for this scheme."""
     scheme = url.partition(":")[0].lower()
     found = constants("streamspec.harness.transports", Transport)
     return next(transport for transport in found if scheme in transport.schemes)

@@ -45,13 +45,17 @@ class TargetFile:
     effort: str = ""
     strict: bool = False
     seed: int = 0
+    baseline: str = ""
+    object: str = ""
+    cases: tuple[str, ...] = ()
 
 
 _TARGET: Final = (
     *("url", "spawn", "binding", "profile", "method", "data", "headers", "roles", "tells"),
-    *("claims", "grace_ms", "script", "auth"),
+    *("claims", "grace_ms", "script", "auth", "object"),
 )
-_RUN: Final = ("rules", "effort", "strict", "seed")
+_RUN: Final = ("rules", "effort", "strict", "seed", "baseline")
+_PYTEST: Final = ("cases",)
 
 
 def read(path: Path) -> TargetFile:
@@ -72,10 +76,11 @@ def read(path: Path) -> TargetFile:
 
 def from_table(table: Mapping[str, Any], place: str) -> TargetFile:
     """The parsed file. Raises `UsageError`."""
-    _known(table, ("target", "run"), place, "")
-    target, run = _table(table, "target", place, ""), _table(table, "run", place, "")
+    _known(table, ("target", "run", "pytest"), place, "")
+    target, run, plugin = (_table(table, name, place, "") for name in ("target", "run", "pytest"))
     _known(target, _TARGET, place, "target.")
     _known(run, _RUN, place, "run.")
+    _known(plugin, _PYTEST, place, "pytest.")
     return TargetFile(
         place=place,
         **{key: _text(target, key, place, "target.") for key in _TARGET[:6]},
@@ -90,6 +95,9 @@ def from_table(table: Mapping[str, Any], place: str) -> TargetFile:
         effort=_text(run, "effort", place, "run."),
         strict=_scalar(run, "strict", bool, place) or False,
         seed=_scalar(run, "seed", int, place) or 0,
+        baseline=_text(run, "baseline", place, "run."),
+        object=_text(target, "object", place, "target."),
+        cases=tuple(_list(plugin, "cases", place, "pytest.")),
     )
 
 

@@ -25,8 +25,16 @@ def main() -> None:
         default=os.environ.get("STREAMSPEC_TOKEN", ""),
         help="serve once more under /protected/, for whoever has this bearer token (default: $STREAMSPEC_TOKEN)",
     )
+    parser.add_argument("--other-token", default="", help="and for another client, who has this one")
+    parser.add_argument("--good-alone", action="store_true", help="serve no broken variant: it starts sooner")
     arguments = parser.parse_args()
-    run(arguments.host, arguments.port, until_stdin_closes=arguments.until_stdin_closes, token=arguments.token)
+    run(
+        arguments.host,
+        arguments.port,
+        until_stdin_closes=arguments.until_stdin_closes,
+        tokens=(arguments.token, arguments.other_token),
+        broken=not arguments.good_alone,
+    )
 
 
 if __name__ == "__main__":

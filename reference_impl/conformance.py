@@ -6,7 +6,9 @@ Never here: a stream at work (`session`), the playing (`player`), or reading and
 
 from __future__ import annotations
 
+import operator
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
@@ -33,7 +35,7 @@ from streamspec.reference_impl.witness import FIGURES, Run, TooManyRuns
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from streamspec.reference_impl.witness import Figures, Runs
+    from streamspec.reference_impl.witness import Figures, Runs, Witness
 
 CONTRACT: Final = 1
 STREAMS: Final = ("sse", "ndjson", "json_array")  # each is asked for, and found among the bindings, by this name
@@ -46,6 +48,7 @@ DECLARES: Final = {
     "limit_bytes": LIMIT_BYTES,
     "numbers": "text",
     "expiry": "end",
+    "signals_unknown": True,
 }
 # How HTTP says that a stream is refused; all others are the server's own failures.
 STATUSES: Final[Mapping[Code, int]] = {
@@ -59,10 +62,26 @@ STATUSES: Final[Mapping[Code, int]] = {
     Code.UNAVAILABLE: 503,
     Code.TIMED_OUT: 504,
 }
+FOREIGN: Final = Refused(403, "this run is somebody else's")
 CHALLENGE: Final = (("www-authenticate", 'Bearer realm="streamspec"'),)
 
 
-def features(*, protected: bool, lossy: str = "") -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks, and whether what is one client's is another's as well. Where nobody is asked who he is, all are one."""
+
+    name: str = ""
+    owns: Callable[[str, str], bool] = operator.eq
+
+    def may_have(self, owner: str | None) -> bool:
+        """A run that nobody has named may be anybody's."""
+        return owner is None or self.owns(owner, self.name)
+
+
+ANYBODY: Final = Client()
+
+
+def features(*, protected: bool, isolated: bool = False, lossy: str = "") -> dict[str, object]:
     """What is declared. It must be true of every stream, in each binding."""
     return {
         "contract": CONTRACT,
@@ -74,6 +93,7 @@ def features(*, protected: bool, lossy: str = "") -> dict[str, object]:
         "declares": {
             **DECLARES,
             **({"auth": "bearer"} if protected else {}),
+            **({"isolated": True} if isolated else {}),
             **({"lossy": lossy} if lossy else {}),
         },
     }
@@ -86,6 +106,7 @@ def page(
     runs: Runs,
     told: Mapping[str, object],
     figures: Callable[[Run], Figures] = Run.figures,
+    client: Client = ANYBODY,
 ) -> Page | Refused:
     """What is no stream: the features, as they are told, a witness with these figures, or a gate."""
     wanted = "POST" if name == "gate" else "GET"
@@ -96,7 +117,9 @@ def page(
     try:
         given = _given(query)
         run = _run(given)
-        return _witness(runs, run, figures) if name == "witness" else _gate(runs, run, given)
+        if not client.may_have(runs.owner(run)):
+            return FOREIGN
+        return _witness(runs, run, figures) if name == "witness" else _gate(runs, run, given, client.name)
     except Malformed as reason:
         return Refused(400, str(reason))
 
@@ -108,6 +131,7 @@ def asked(
     runs: Runs,
     resume: Callable[[int], int | None],
     reads: Callable[[Script], Script] = lambda script: script,
+    client: Client = ANYBODY,
 ) -> Asked | Refused:
     """A stream that plays a script. `resume(n)` says behind which item of so many the client wants to go on, None
     behind one that there is not; `reads` what a script is taken for."""
@@ -118,7 +142,8 @@ def asked(
     try:
         given = _given(query)
         run, script = _run(given), reads(parse(_script(given)))
-        return _stream(name, run, script, runs, resume)
+        mine = client.may_have(runs.owner(run))
+        return _stream(name, runs.witness(run, client.name), script, resume) if mine else FOREIGN
     except Malformed as reason:
         return Refused(400, str(reason))
     except Unsupported as reason:
@@ -127,12 +152,11 @@ def asked(
         return Refused(503, "too many runs are at work")
 
 
-def _stream(name: str, run: str, script: Script, runs: Runs, resume: Callable[[int], int | None]) -> Asked | Refused:
+def _stream(name: str, witness: Witness, script: Script, resume: Callable[[int], int | None]) -> Asked | Refused:
     offered = script.offered
     after = resume(MOST_ITEMS if offered is None else offered)
     if after is None:
         return Refused(412, "Last-Event-ID is no id of this stream")
-    witness = runs.witness(run)
     witness.run.offered = offered
     if script.steps and isinstance(refuse := script.steps[0], Refuse):
         witness.refuse()
@@ -154,12 +178,12 @@ def _witness(runs: Runs, name: str, figures: Callable[[Run], Figures]) -> Page |
     return Refused(404, "nobody has begun such a run") if run is None else Page(payload.to_json(figures(run)), JSON)
 
 
-def _gate(runs: Runs, run: str, given: Mapping[str, str]) -> Page | Refused:
+def _gate(runs: Runs, run: str, given: Mapping[str, str], owner: str) -> Page | Refused:
     name = given.get("name", "")
     if not 0 < len(name) <= LONGEST_NAME_CHARS:
         raise Malformed(f"name must have from 1 to {LONGEST_NAME_CHARS} characters")
     try:
-        runs.named(run).gates.open(name)
+        runs.named(run, owner).gates.open(name)
     except TooManyGates:
         return Refused(429, "this run has too many gates")
     except TooManyRuns:

@@ -52,8 +52,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """`open` are its streams that are not over, so that a shutdown can end them. If there is a `token`, every request
-    needs it."""
+    """`open` are its streams that are not over, so that a shutdown can end them. If there are `tokens`, every request
+    needs one; each is a client of its own, whose runs are kept from the others."""
 
     seams: Seams
     roles: tuple[Role, ...]
@@ -61,7 +61,7 @@ class Mount:
     told: Told = field(default_factory=Told)
     runs: Runs = field(default_factory=Runs)
     open: set[ItemStream] = field(default_factory=set)
-    token: str = field(default="", repr=False)
+    tokens: tuple[str, ...] = field(default=(), repr=False)
 
     def answer(self, method: str, path: str, query: str, headers: Headers) -> Answer | Refused:
         """What becomes of a request for a stream, whose path is given without the mount's prefix."""
@@ -71,7 +71,7 @@ class Mount:
         resume = partial(self.seams.resume, header(headers, "last-event-id"))
         if path.startswith(SCRIPT):
             name = path.removeprefix(SCRIPT)
-            asked = conformance.asked(method, name, query, self.runs, resume, self.seams.reads)
+            asked = conformance.asked(method, name, query, self.runs, resume, self.seams.reads, self._client(headers))
         else:
             asked = route(self.roles, method, rest, query, resume)
         if isinstance(asked, Refused):
@@ -89,23 +89,35 @@ class Mount:
         if (refused := self._unauthenticated(headers)) is not None:
             return refused
         if name := _script_page(path):
-            features = self.seams.features(conformance.features(protected=bool(self.token), lossy=self.seams.lossy))
-            return conformance.page(method, name, query, self.runs, features, self.seams.figures)
+            said = conformance.features(
+                protected=bool(self.tokens), isolated=len(self.tokens) > 1, lossy=self.seams.lossy
+            )
+            told, client = self.seams.features(said), self._client(headers)
+            return conformance.page(method, name, query, self.runs, told, self.seams.figures, client)
         return Page(payload.to_json(self.told.figures()), conformance.JSON)
 
     def _unauthenticated(self, headers: Headers) -> Refused | None:
-        scheme, _, given = header(headers, "authorization").partition(" ")
-        right = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self.token.encode())
-        if not self.token or self.seams.admits(right, headers):
+        if not self.tokens or self.seams.admits(self._known(headers) is not None, headers):
             return None
         return Refused(401, "credentials are needed", conformance.CHALLENGE)
+
+    def _client(self, headers: Headers) -> conformance.Client:
+        return conformance.Client(self._known(headers) or "", self.seams.owns)
+
+    def _known(self, headers: Headers) -> str | None:
+        """Which of its clients asks, by the place of his token; None for somebody else."""
+        scheme, _, given = header(headers, "authorization").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        right = (hmac.compare_digest(given.strip().encode(), token.encode()) for token in self.tokens)
+        return next((f"client {number}" for number, fits in enumerate(right, 1) if fits), None)
 
 
 def _script_page(path: str) -> str:
     return path.removeprefix(SCRIPT) if path.startswith(SCRIPT) else ""
 
 
-def mounted(seams: Seams, roles: Iterable[Role], token: str = "") -> Mount:
+def mounted(seams: Seams, roles: Iterable[Role], tokens: tuple[str, ...] = ()) -> Mount:
     """The good roles and bindings, but for those that the seams replace."""
     replaced_roles = {role.path: role for role in seams.roles}
     replaced = {binding.name: binding for binding in seams.bindings}
@@ -113,5 +125,5 @@ def mounted(seams: Seams, roles: Iterable[Role], token: str = "") -> Mount:
         seams,
         tuple(replaced_roles.get(role.path, role) for role in roles),
         {binding.name: replaced.get(binding.name, binding) for binding in bindings()},
-        token=token,
+        tokens=tokens,
     )

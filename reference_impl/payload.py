@@ -6,17 +6,19 @@ Never here: what a binding puts around it.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streamspec.reference_impl.frame import Item
 
 if TYPE_CHECKING:
     from streamspec.reference_impl.frame import Failed, Produced
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def to_json(value: object) -> str:
     """RFC 8259 text, readable: no NaN, and no escapes beyond the necessary."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _JSON.encode(value)
 
 
 def of(frame: Produced) -> str:

@@ -5,6 +5,7 @@ Never here: a defect. Those live one a file in `broken/`.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -78,8 +79,8 @@ def _nothing() -> None:
 
 
 def asks_for_credentials(seams: Seams) -> bool:
-    """Whether it is broken in whom it admits: then it is good for nothing where it asks nobody."""
-    return seams.admits is not _whoever_has_them
+    """Whether it is broken in whom it admits, and to what: then it is good for nothing where it asks nobody."""
+    return seams.admits is not _whoever_has_them or seams.owns is not operator.eq
 
 
 def go_away(stream: ItemStream) -> None:
@@ -104,6 +105,7 @@ class Seams:
     lossy: str = ""  # the field in which an item says how many were left out before it; empty: none ever is
     on_refusal: Callable[[], None] = _nothing  # a request was refused, whether it was understood or not
     admits: Callable[[bool, Headers], bool] = _whoever_has_them  # where credentials are asked for: right ones, or none
+    owns: Callable[[str, str], bool] = operator.eq  # whether a run of this client's is that client's as well
     resume: Callable[[str, int], int | None] = resumed_after  # behind which item; None: behind none that there is
     reads: Callable[[Script], Script] = _as_read  # what a script is taken for
     figures: Callable[[Run], Figures] = Run.figures  # what a witness tells

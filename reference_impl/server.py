@@ -21,7 +21,7 @@ from streamspec.reference_impl.roles import ROLES
 from streamspec.reference_impl.switchboard import protocol_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
 SHUTDOWN_GRACE_S = 2  # for consumers that do not read to see the end of their streams
@@ -61,10 +61,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def run(host: str, port: int, *, until_stdin_closes: bool, token: str = "") -> None:
-    """Serve the reference and all its variants until SIGTERM, SIGINT or, if asked, the end of stdin. With a token the
-    good one also stands under `/protected/`, for those who know it."""
-    server = Server(App(ROLES, variants(), token), _announce)
+def run(host: str, port: int, *, until_stdin_closes: bool, tokens: Sequence[str] = (), broken: bool = True) -> None:
+    """Serve the reference, and all its variants unless it is not `broken`, until SIGTERM, SIGINT or, if asked, the end
+    of stdin. With tokens the good one also stands under `/protected/`, for those who know one."""
+    server = Server(App(ROLES, variants() if broken else (), *tokens), _announce)
 
     def stop(number: int, frame: FrameType | None) -> None:
         server.stop()

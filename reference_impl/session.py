@@ -98,9 +98,12 @@ async def pump(stream: ItemStream, answer: Answer, seams: Seams, write: Callable
 
 async def _next_frame(stream: ItemStream, beat_s: float) -> Frame | None:
     try:
-        # Not one heartbeat is ahead of demand: while a write waits for the client, none is made (BP-19).
-        async with asyncio.timeout(beat_s or None):
+        if not beat_s:
             item = await stream.receive()
+        else:
+            # Not one heartbeat is ahead of demand: while a write waits for the client, none is made (BP-19).
+            async with asyncio.timeout(beat_s):
+                item = await stream.receive()
     except TimeoutError:
         return Heartbeat()
     except StreamError as failure:

@@ -36,10 +36,12 @@ class TooManyRuns(Exception):
 class Run:
     """The figures of the contract under their own names. A figure that is None is absent.
 
-    Whoever asks twice for a stream of one run is counted into the same figures.
+    Whoever asks twice for a stream of one run is counted into the same figures. `owner` is the client who first named
+    it, where clients are known.
     """
 
     clock: Clock
+    owner: str = ""
     gates: Gates = field(default_factory=Gates)
     at_work: int = 0
     begun: bool = False
@@ -122,12 +124,17 @@ class Runs:
         run = self._runs.get(name)
         return run if run is not None and run.begun else None
 
-    def named(self, name: str) -> Run:
-        """The run, a new one if there is none. Raises `TooManyRuns`."""
+    def owner(self, name: str) -> str | None:
+        """Who first named this run; None where nobody did."""
+        run = self._runs.get(name)
+        return None if run is None else run.owner
+
+    def named(self, name: str, owner: str = "") -> Run:
+        """The run, a new one of this owner if there is none. Raises `TooManyRuns`."""
         run = self._runs.get(name)
         if run is None:
             self._make_room()
-            run = self._runs[name] = Run(self._clock)
+            run = self._runs[name] = Run(self._clock, owner)
             self._idle[name] = self._clock()
         return run
 
@@ -147,9 +154,9 @@ class Runs:
             run.stream = None
             self._idle[name] = self._clock()
 
-    def witness(self, name: str) -> Witness:
+    def witness(self, name: str, owner: str = "") -> Witness:
         """Of a stream of this run that is about to begin. Raises `TooManyRuns`."""
-        return Witness(self, name, self.named(name))
+        return Witness(self, name, self.named(name, owner))
 
     def _make_room(self) -> None:
         now_s = self._clock()

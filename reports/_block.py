@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from streamspec.harness.core.run import Line
 
 TOLD: Final = (Outcome.FAIL, Outcome.ERROR, Outcome.WARN)  # outcomes that are told in full
+KNOWN: Final = "KNOWN"  # the mark of a rule whose failures a baseline tolerates
+
+
+def in_full(line: Line) -> bool:
+    """Whether people read this line's block: a known failure has its reason instead."""
+    return line.outcome in TOLD and not line.known
+
+
+def mark(line: Line) -> str:
+    """The word ahead of a rule."""
+    return KNOWN if line.known else line.outcome.value
 
 
 def told_in_full(line: Line) -> Explanation:
@@ -54,5 +65,7 @@ def block(told: Explanation, line: Line) -> Iterator[str]:
 
 
 def reason(line: Line) -> str:
-    """Why this line's cases could not tell, each reason once."""
+    """Why this line's cases could not tell, each reason once; of known failures, why they are tolerated."""
+    if line.known:
+        return printable(f"{line.outcome}, and known: {line.known}")
     return printable("; ".join(dict.fromkeys(verdict.reason for _, verdict in line.told if verdict.reason)))

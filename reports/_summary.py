@@ -13,10 +13,12 @@ from streamspec.harness.core.case import CLAIMS, TELLABLE
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.objects import BINDING, FEATURES
-from streamspec.harness.core.run import counts
+from streamspec.harness.core.run import counts, known_count
 from streamspec.harness.core.script import SCRIPT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from streamspec.harness.core.run import Run, Section
 
 # What a person can add so that a need is met.
@@ -27,6 +29,7 @@ HINTS: Final = {
     "feature:json-items": "--profile NAME (a dialect whose items are JSON)",
     "concurrent": "a server that serves two streams at once",
     "get": "a look by GET, without Authorization",
+    "proxy:cut_at": "our own proxy, which cuts where it is told (no --toxiproxy)",
     "wire": "a URL (these rules read the octets of a server)",
     "object": "--object MODULE:FACTORY (a stream object of this process)",
     "object:asyncio": "an object whose operations are awaited",
@@ -36,6 +39,7 @@ HINTS: Final = {
     "process:grace": "--grace-ms N (how long its open streams may take when it is asked to end)",
     "script": "--script URL (an adapter that plays scripts: docs/contract.md)",
     **dict.fromkeys(("auth", "auth:look"), "--auth bearer and -H 'Authorization: …'"),
+    "auth:other": "--other-credentials 'Authorization: …' (those of another client)",
     **{f"feature:{name}": f"--claim {name} (a server that also serves {means})" for name, means in CLAIMS.items()},
     **{f"feature:{name}": f"an object with {offered}" for name, offered in FEATURES.items()},
     **{f"feature:{name}": f"--profile NAME (a dialect in which {says})" for name, says in profile.FEATURES.items()},
@@ -75,9 +79,10 @@ def _fits(need: str, *, in_process: bool) -> bool:
 
 
 def tally(run: Run) -> str:
-    """How many rules have each outcome, worst first."""
+    """How many rules have each outcome, worst first; broken ones whose failures are all known stand apart."""
     found = counts(run)
     parts = [f"{found[outcome]} {outcome.value.lower()}" for outcome in Outcome if found[outcome]]
+    parts += [f"{known} known"] if (known := known_count(run)) else []
     return ", ".join(parts) or "no rule was judged"
 
 
@@ -93,7 +98,11 @@ def _number(value: float | str) -> str:
 
 def missing_of(run: Run, needs: tuple[str, ...]) -> str:
     """What to add so that these needs are met, in one line."""
-    in_process = run.about.binding == BINDING
+    return hints(needs, in_process=run.about.binding == BINDING)
+
+
+def hints(needs: Sequence[str], *, in_process: bool) -> str:
+    """The same, of a target in this process or of a server."""
     return "; ".join(hint(_of_this_kind(need, in_process=in_process), in_process=in_process) for need in needs)
 
 

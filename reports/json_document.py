@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from streamspec.harness.core.baseline import reasons
 from streamspec.harness.core.explain import Explanation, explain
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Renderer, Style
-from streamspec.harness.core.run import Line, Run, counts, exit_code, lines
+from streamspec.harness.core.run import Line, Run, counts, exit_code, known_count, lines
 
 if TYPE_CHECKING:
     from streamspec.harness.core import run as core
+    from streamspec.harness.core.baseline import Known
     from streamspec.harness.core.judge import Verdict
     from streamspec.harness.core.run import Result
 
-SCHEMA_VERSION: Final = "1.2"
+SCHEMA_VERSION: Final = "1.3"
 OutcomeName = Literal["FAIL", "ERROR", "WARN", "INCONCLUSIVE", "PASS", "SKIP"]
 
 
@@ -35,7 +37,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
-    """How many rules have each outcome. Fields and no mapping: of its keys only some versions of msgspec tell."""
+    """How many rules have each outcome, but for those whose failures are all known. Fields and no mapping: of its keys
+    only some versions of msgspec tell."""
 
     fail: int
     error: int
@@ -47,7 +50,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
 
 
 class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule over all its cases. `missing` is for SKIP, `reason` for INCONCLUSIVE and ERROR."""
+    """One rule over all its cases. `missing` is for SKIP, `reason` for INCONCLUSIVE and ERROR; `known` says why a
+    baseline tolerates all its failures, and is empty where it does not."""
 
     id: str
     level: Literal["MUST", "SHOULD"]
@@ -57,6 +61,7 @@ class RuleOutcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     missing: list[str]
     cases: list[str]
+    known: str
 
 
 class CaseVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +96,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A FAIL, WARN or ERROR told in full."""
+    """A FAIL, WARN or ERROR told in full. `known` says why a baseline tolerates it; empty where it does not."""
 
     rule: str
     level: Literal["MUST", "SHOULD"]
@@ -106,6 +111,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     more_findings: int
     reproduce: list[str]
     history: str
+    known: str
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +130,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The document of one run. `complete` is false when a signal stopped it or nothing could be judged; what it says is
     true all the same. `notes` are what a person should know of the target's process; `crossed` is what failed the run
-    besides its rules."""
+    besides its rules; `known` are the rules whose failures a baseline tolerates, which no count counts."""
 
     schema_version: str
     tool: str
@@ -146,6 +152,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
     crossed: list[str]
     sections: list[Section]
+    known: int
 
 
 _FIELDS: Final = {outcome: "pass_" if outcome is Outcome.PASS else outcome.value.lower() for outcome in Outcome}
@@ -171,7 +178,7 @@ def _on_one_line(schema: dict[str, Any]) -> dict[str, Any]:
 def report(run: Run) -> Report:
     about, found = run.about, lines(run)
     failures = [
-        _failure(explain(line.rule, verdict, result.history, result.case, result.place))
+        _failure(explain(line.rule, verdict, result.history, result.case, result.place), run.known, result, verdict)
         for line in found
         if line.outcome.value in {"FAIL", "ERROR", "WARN"}
         for result, verdict in line.told
@@ -205,6 +212,7 @@ def report(run: Run) -> Report:
         notes=[printable(note) for note in about.notes],
         crossed=[printable(words) for words in run.crossed],
         sections=[_section(section) for section in run.sections],
+        known=known_count(run),
     )
 
 
@@ -226,10 +234,11 @@ def _rule(line: Line) -> RuleOutcome:
         reason="; ".join(dict.fromkeys(printable(v.reason) for _, v in line.told if v.reason)),
         missing=[printable(need) for need in line.missing],
         cases=[printable(result.case) for result, _ in line.told],
+        known=printable(line.known),
     )
 
 
-def _failure(told: Explanation) -> Failure:
+def _failure(told: Explanation, known: tuple[Known, ...], result: Result, verdict: Verdict) -> Failure:
     return Failure(
         rule=told.rule,
         level=told.level,  # type: ignore[arg-type]  # Explanation holds the level's value as plain text
@@ -253,6 +262,7 @@ def _failure(told: Explanation) -> Failure:
         more_findings=told.more,
         reproduce=list(told.reproduce),
         history=told.history,
+        known=printable("; ".join(reasons(known, result, verdict))),
     )
 
 

@@ -2,7 +2,7 @@
 
 The file is red exactly when the exit code is not 0: what no rule says (no verdict, a stopped run, `--strict`), the
 testcase `streamspec.run` says. Only PASS, and a WARN that is none of `--strict`'s, is a testcase without a mark: a
-rule that was not judged is skipped, never passed (HN-04).
+rule that was not judged is skipped, never passed (HN-04), and so is one whose failures a baseline tolerates.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from streamspec.harness.core.inert import printable
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import EXIT_FAIL, EXIT_NOTHING_RAN, EXIT_OK, Line, Run, exit_code, lines
-from streamspec.reports._block import block, reason, title, told_in_full
+from streamspec.reports._block import KNOWN, block, reason, title, told_in_full
 from streamspec.reports._summary import missing_of, rows, tally
 
 if TYPE_CHECKING:
@@ -73,6 +73,9 @@ def _case(rule: Rule, line: Line | None, run: Run) -> Element:
     case = _testcase(f"streamspec.{rule.family}", f"{rule.id} {rule.sentence}")
     if line is None:
         _mark(case, "skipped", f"not judged: {_why_unjudged(run)}")
+        return case
+    if line.known:
+        _mark(case, "skipped", f"{KNOWN}: {reason(line)}")
         return case
     match line.outcome:
         case Outcome.FAIL:

@@ -14,7 +14,7 @@ from streamspec.harness.core.inert import printable
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import Line, Run, counts, lines
-from streamspec.reports._block import TOLD, block, reason, title, told_in_full
+from streamspec.reports._block import block, in_full, mark, reason, title, told_in_full
 from streamspec.reports._summary import rows, tally, to_add
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ _ENTITIES: Final = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;"}
 
 def render(run: Run, style: Style) -> str:  # noqa: ARG001 -- a renderer's shape
     listed = [line for line in lines(run) if line.outcome not in _UNLISTED]
-    listed.sort(key=lambda line: _WORST_FIRST.index(line.outcome))
+    listed.sort(key=lambda line: (bool(line.known), _WORST_FIRST.index(line.outcome)))
     parts = [*_head(run), *_table(listed), *_sections(run)]
     foot = list(_foot(run))
     room = COMMENT_CHARS_MAX - sum(len(part) + 2 for part in (*parts, *foot))
-    parts += _details([line for line in listed if line.outcome in TOLD], room)
+    parts += _details([line for line in listed if in_full(line)], room)
     return "\n\n".join((*parts, *foot)) + "\n"
 
 
@@ -87,9 +87,9 @@ def _row(line: Line) -> str:
     where = ", ".join(cases)
     if len(line.told) > CASES_MAX:
         where += f" and {len(line.told) - CASES_MAX} more"
-    if line.outcome is Outcome.INCONCLUSIVE:
+    if line.known or line.outcome is Outcome.INCONCLUSIVE:
         where += f": {_code(reason(line))}"
-    return f"| {line.outcome} | `{line.rule.id}` | {_text(line.rule.sentence)} | {_unsplit(where)} |"
+    return f"| {mark(line)} | `{line.rule.id}` | {_text(line.rule.sentence)} | {_unsplit(where)} |"
 
 
 def _sections(run: Run) -> Iterator[str]:

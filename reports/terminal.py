@@ -12,7 +12,7 @@ from streamspec.harness.core.inert import printable
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Renderer, Style
 from streamspec.harness.core.run import Line, Run, counts, lines
-from streamspec.reports._block import TOLD, block, reason, title, told_in_full
+from streamspec.reports._block import TOLD, block, in_full, mark, reason, title, told_in_full
 from streamspec.reports._summary import rows, tally, to_add
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def _report(run: Run, style: Style) -> Iterator[str]:
     yield from _header(run, style)
     yield ""
     found = lines(run)
-    width = max((len(line.outcome) for line in found if line.outcome is not Outcome.SKIP), default=4)
+    width = max((len(mark(line)) for line in found if line.outcome is not Outcome.SKIP), default=4)
     for line in found:
         if line.outcome is not Outcome.SKIP:
             yield _row(line, style, width)
     for line in found:
-        if line.outcome in TOLD:
+        if in_full(line):
             yield ""
             yield from _failure(line, style)
     yield from _sections(run)
@@ -65,8 +65,9 @@ def _header(run: Run, style: Style) -> Iterator[str]:
 
 
 def _row(line: Line, style: Style, width: int) -> str:
-    word = _paint(line.outcome.ljust(width), _COLOURS[line.outcome], style)
-    why = f"\n{' ' * (width + 9)}{reason(line)}" if line.outcome is Outcome.INCONCLUSIVE else ""
+    colour = _COLOURS[Outcome.INCONCLUSIVE if line.known else line.outcome]
+    word = _paint(mark(line).ljust(width), colour, style)
+    why = f"\n{' ' * (width + 9)}{reason(line)}" if line.known or line.outcome is Outcome.INCONCLUSIVE else ""
     return f"{word}  {line.rule.id:<6} {line.rule.sentence}{why}"
 
 

@@ -55,6 +55,8 @@ ASKING = several(
         "shows: of a server http10; of an object rendezvous, concurrent-senders."),
     click.option("--auth", default="", metavar="bearer", help="Every request needs credentials of this kind, which are "
         "said with -H: whoever has none is to be refused."),
+    click.option("--other-credentials", default="", metavar="'NAME: VALUE'", help="A header with good credentials of "
+        "another client, who is to be kept from what belongs to the first (resumable.isolated=yes)."),
     click.option("--pid", default=0, type=click.IntRange(0), help="The target's process, where it runs already."),
     click.option("-X", "--request", "method", default="", metavar="METHOD", help="The request's method, as with curl."),
     click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header to send, "
@@ -85,11 +87,19 @@ RUNNING = several(
     click.option("--seed", default=None, type=int, help="The seed of every choice that a run makes (0)."),
     click.option("--effort", default="", type=click.Choice(["", "quick", "full", "soak"]),
         metavar="quick|full|soak", help="How often things that leak or race are repeated (quick)."),
-    click.option("--instances", default=3, type=click.IntRange(1, 8), show_default=True, metavar="N", help="A target "
-        "that --spawn starts at {port} is started so often at most, to be done sooner. What goes wrong then is tried "
-        "once more with one alone."),
+    click.option("--instances", default=None, type=click.IntRange(1, 8), metavar="N", help="A target "
+        "that --spawn starts at {port} is started so often at most (3), to be done sooner, and the embedded reference "
+        "for each of its bindings (2). What goes wrong then is tried once more with one alone."),
     click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=STORE, show_default=True,
         help="Where runs are kept, histories and all."),
     click.option("--no-store", is_flag=True, help="Keep nothing."),
     click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True),
+)  # fmt: skip
+
+# Failures that are known, alike for every command that compares a run with them.
+BASELINE = several(
+    click.option("--baseline", default="", metavar="FILE", help="Known failures, each with a reason (docs/ci.md): they "
+        "do not fail the run, and an entry that is kept again does."),
+    click.option("--write-baseline", default="", metavar="FILE", help="Write a new baseline of this run's failures, "
+        "for you to give each its reason."),
 )  # fmt: skip

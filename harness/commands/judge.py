@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from streamspec.harness.commands._deliver import deliver, errors, outputs_of
+from streamspec.harness.commands._options import BASELINE
 from streamspec.harness.core.run import exit_code
 
 
@@ -17,12 +19,16 @@ from streamspec.harness.core.run import exit_code
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FORMAT=PATH", help="As with run.")
 @click.option("--strict", is_flag=True, help="As with run.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
-def judge(path: Path, rules: tuple[str, ...], outputs: tuple[str, ...], strict: bool, color: str) -> None:  # noqa: FBT001 -- click
+@BASELINE
+def judge(path: Path, rules: tuple[str, ...], strict: bool, **options: Any) -> None:  # noqa: FBT001 -- click
     """Judge a stored run (its directory) or one history (its file) again, without any traffic."""
     with errors():
+        from streamspec.harness import baseline_file
         from streamspec.harness.rejudge import rejudge
 
-        chosen = outputs_of(outputs)
-        made = rejudge(path, rules, strict=strict)
-        deliver(made, chosen, color)
+        chosen = outputs_of(options["outputs"])
+        named = Path(options["baseline"]) if options["baseline"] else None
+        compared = baseline_file.comparison(named, options["write_baseline"])
+        made = compared(rejudge(path, rules, strict=strict))
+        deliver(made, chosen, options["color"])
     sys.exit(exit_code(made))

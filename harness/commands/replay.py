@@ -16,10 +16,13 @@ from streamspec.harness.core.run import exit_code
 @click.command(epilog=EXIT_CODES)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.argument("url", required=False)
+@click.option("--object", "object_", default="", metavar="MODULE:FACTORY", help="Another object than the one that the "
+    "history names. Either is imported and called: play what you trust.")  # fmt: skip
 @ASKING
 @RUNNING
 def replay(path: Path, url: str | None, **options: Any) -> None:
-    """Play the case of a stored history again: the same requests and acts, on its own target or on URL."""
+    """Play the case of a stored history again: the same requests and acts, on its own target or on URL; or the same
+    calls, on the object that it names."""
     with errors():
         from streamspec.harness.assembly import run_target
         from streamspec.harness.commands._until_signal import made

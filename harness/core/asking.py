@@ -29,6 +29,8 @@ RUN: Final = "{run}"  # in the URLs of a scripted target for the id of the strea
 SCRIPT_TEXT: Final = "{script}"  # and for the script of a session that has its own
 SCRIPTED_OCTETS_MAX: Final = 6_000  # of the URL with a script in it: many a server refuses longer ones
 NOBODYS: Final = "streamspec-nobody-has-this-token"  # credentials that are none
+Headers = tuple[tuple[str, str], ...]
+SECRETS_OF_ANOTHER: Final[Headers] = (("Authorization", "[redacted: another client's]"),)  # as a report may show them
 _MIB: Final = 1_048_576
 
 
@@ -64,14 +66,24 @@ def quoted_script(text: str) -> str:
     return quote(text, safe=",:")
 
 
-def request_of(base: Request, act: Ask, session: Session, item_bytes: int, last_id: str = "", run: str = "") -> Request:
+def request_of(
+    base: Request,
+    act: Ask,
+    session: Session,
+    item_bytes: int,
+    last_id: str = "",
+    run: str = "",
+    other: Headers = SECRETS_OF_ANOTHER,
+) -> Request:
     """The request of this session. `last_id` is the last one that the session in `act.after` has read, `run` the id of
-    the stream that is asked for."""
+    the stream that is asked for, `other` the credentials of another client."""
     headers = base.headers
     if act.credentials:
         headers = tuple(header for header in headers if not is_secret(header[0]))
     if act.credentials == "wrong":
         headers = (*headers, ("Authorization", f"Bearer {NOBODYS}"))
+    elif act.credentials == "other":
+        headers = (*headers, *other)
     if act.coding:
         headers = (*(h for h in headers if h[0].lower() != "accept-encoding"), ("Accept-Encoding", act.coding))
     if behind := act.behind or last_id:
@@ -88,4 +100,5 @@ def request_of(base: Request, act: Ask, session: Session, item_bytes: int, last_
         malformed=act.malformed,
         version=version,
         pieces=act.pieces,
+        direct=act.direct,
     )

@@ -58,6 +58,7 @@ ROLES: Final[Mapping[str, RoleKind]] = MappingProxyType(
                     "guarantee": ("exactly-once", "at-least-once"),
                     "signals_unknown": ("yes", "no"),
                     "final": ("204",),
+                    "isolated": ("yes",),
                     "seq": str,
                 },
             ),
@@ -164,7 +165,8 @@ class Capabilities:
     which rules apply. `closes`: its binding's own grammar says where a stream ends well; `process` is how we came by
     its process, `spawn` or `pid`, empty when we did not; `grace_ms` what it takes at most to end its open streams when
     it is asked to end, 0 when nobody said. `scripted` is its adapter, when it plays our scripts. `auth` is the kind of
-    credentials (`bearer`) without which it answers neither its look nor a role; empty when nobody said."""
+    credentials (`bearer`) without which it answers neither its look nor a role; empty when nobody said. `other` is the
+    header with the credentials of another of its clients, as the user gave it."""
 
     binding: str
     binding_reason: str
@@ -181,6 +183,7 @@ class Capabilities:
     claims: tuple[str, ...] = ()
     scripted: Scripted | None = None
     auth: str = ""
+    other: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def needs(self) -> frozenset[str]:
         """Every need (rule book, closed list) that this target meets, apart from `seq`, which a role brings."""
@@ -205,8 +208,8 @@ class Capabilities:
         met.update(f"feature:{claim}" for claim in self.claims)
         if self.process:
             met.update(("process", f"process:{self.process}"))
-        said = (("process:grace", self.grace_ms), ("auth", self.auth), ("auth:look", self.auth))
-        met.update(need for need, value in said if value)
+        said = {"process:grace": self.grace_ms, "auth": self.auth, "auth:look": self.auth, "auth:other": self.other}
+        met.update(need for need, value in said.items() if value)
         if self.scripted:
             met |= self.scripted.features.needs()
         return frozenset(met)

@@ -36,6 +36,8 @@ DECLARES: Final[Mapping[str, type[int | str | bool] | tuple[str, ...]]] = Mappin
         "lossy": str,
         "auth": ("bearer",),
         "expiry": ("continue", "end"),
+        "isolated": bool,
+        "signals_unknown": bool,
     }
 )
 _KEYS: Final = ("contract", "streams", "profile", "steps", "options", "witness", "declares")

@@ -280,7 +280,8 @@ class Told:
 @dataclass(frozen=True, slots=True)
 class Did:
     """Something the driver did: `ask` (in an unusual way `ask:malformed`, `ask:method`, `ask:script`, `ask:1.0`,
-    `ask:credentials`), `enough` (its limit), `cancel:rst`, `cancel:fin`, `close`, `stop`, `open:NAME` (a gate)."""
+    `ask:credentials`), `enough` (its limit), `cancel:rst`, `cancel:fin`, `close`, `stop`, `open:NAME` (a gate),
+    `poison:TOXIC …`, `heal`; and what our proxy did by it: `cut:TOXIC` (an end), `lost:TOXIC` (what came since)."""
 
     act: str
 
@@ -331,6 +332,10 @@ Event = (
     | Elided
 )
 EVENTS: Final[Mapping[str, type[Event]]] = MappingProxyType({kind.__name__: kind for kind in get_args(Event)})
+# Asked once for each type: a run writes down a hundred thousand events.
+_FIELDS: Final[Mapping[type[Event], tuple[str, ...]]] = MappingProxyType(
+    {kind: tuple(f.name for f in fields(kind)) for kind in EVENTS.values()}
+)
 
 SeenBy = Literal["driver", "harness"]
 
@@ -348,8 +353,11 @@ class Record:
 
 def event_to_json(event: Event) -> dict[str, Any]:
     """The event as JSON-able data, its type under `event`."""
-    values = {f.name: getattr(event, f.name) for f in fields(event)}
-    return {"event": type(event).__name__, **{k: dict(v) if isinstance(v, Mapping) else v for k, v in values.items()}}
+    told: dict[str, Any] = {"event": type(event).__name__}
+    for name in _FIELDS[type(event)]:
+        value = getattr(event, name)
+        told[name] = dict(value) if isinstance(value, Mapping) else value
+    return told
 
 
 def event_from_json(data: Mapping[str, Any]) -> Event:

@@ -28,6 +28,7 @@ from streamspec.harness.core.event import (
     Told,
 )
 from streamspec.harness.core.inert import printable
+from streamspec.harness.core.property import was_drawn
 from streamspec.harness.core.script import LOOK, SCRIPT, Ask, Open
 from streamspec.harness.core.scripted import gate_request
 
@@ -207,10 +208,13 @@ def _reproduce(history: History, sessions: tuple[str, ...], place: str, rule: st
     asked = _asked(history, sessions) or [(LOOK, r) for role, r in history.header.requests.items() if role == LOOK]
     commands = list(dict.fromkeys(curl(request) for _, request in asked))[:COMMANDS_MAX]
     commands += list(dict.fromkeys(curl(request) for request in _gates(history, sessions)))[:COMMANDS_MAX]
-    if name := history.header.declared.get("object"):
+    drawn = was_drawn(history.header.scenario)  # no case of `run` plays it
+    if (name := history.header.declared.get("object")) and not drawn:
         commands.append(f"streamspec run --object {shlex.quote(str(name))} --rule {rule}")
     if history.header.by_hand:
         commands.append(f"# {history.header.by_hand}")
+    if place and drawn:
+        commands.append(f"streamspec replay {shlex.quote(place)}")
     if place:
         commands.append(f"streamspec judge {shlex.quote(place)} --rule {rule}")
     return tuple(printable(command) for command in commands)

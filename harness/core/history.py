@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.steps import Step
 
 VERSION: Final = 1
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 T = TypeVar("T")
 Kinds = type[Event] | tuple[type[Event], ...]
 
@@ -204,7 +205,7 @@ def _request_from_json(data: dict[str, Any]) -> Request:
 
 
 def _dump(data: dict[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+    return _COMPACT.encode(data)
 
 
 def _short(error: Exception) -> str:

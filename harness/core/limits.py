@@ -46,7 +46,9 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "look_ms": 2_000,  # a look reads at most this long (design 5)
         "lasting_ms": 200,  # a stream that goes on for so long is no fleeting one
         "item_ms": 5_000,  # the next item of a role that is declared to send
-        "patience_ms": 15_000,  # of a role that sends nothing, all its streams together: it is asked no more
+        "patience_ms": 15_000,  # of a role that sends nothing, all its streams together; and of an empty one
+        "once_more_ms": 5_000,  # an empty stream that stayed open for as long as that, when it is opened once more
+        "again_ms": 20_000,  # cases that could not tell, tried again, all together
         "prompt_ms": 5_000,  # the second item of a prompt role, beyond its declared gap
         "finite_ms": 30_000,  # a finite role, from the request to its end
         "failing_ms": 5_000,  # a failing role, from its last item to a sign of failure

@@ -40,6 +40,16 @@ def unmet(needs: Iterable[str], met: frozenset[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(need for need in needs if not met.intersection(need.split("|"))))
 
 
+def lacking(scenario: Scenario, rule: Rule, target: Target) -> tuple[str, ...]:
+    """What the target lacks so that this scenario could promise this rule of it; empty when it lacks nothing."""
+    scripted = (SCRIPT,) if SCRIPT in scenario.all_needs() else ()
+    counted = any(target.seq(role) for role in (*scenario.script.roles(), *scripted))
+    lacks = unmet((*scenario.all_needs(), *rule.needs), target.needs() | ({"seq"} if counted else set()))
+    if rule.on and target.binding not in rule.on:
+        lacks += (f"binding {' or '.join(rule.on)}",)
+    return lacks
+
+
 def plan(scenarios: Iterable[Scenario], rules: Sequence[Rule], target: Target, seed: int) -> Plan:
     """Match needs with what the target has; nothing else decides applicability."""
     met = target.needs()
@@ -51,16 +61,11 @@ def plan(scenarios: Iterable[Scenario], rules: Sequence[Rule], target: Target, s
             continue  # of another kind of target: nothing that this one could add
         if scenario.spare and carried.issuperset(scenario.promises):
             continue
-        scripted = (SCRIPT,) if SCRIPT in scenario.all_needs() else ()
-        here = met | ({"seq"} if any(target.seq(role) for role in (*scenario.script.roles(), *scripted)) else set())
         promised: list[str] = []
         for rule in rules:
             if rule.id not in scenario.promises:
                 continue
-            lacks = unmet((*scenario.all_needs(), *rule.needs), here)
-            if rule.on and target.binding not in rule.on:
-                lacks += (f"binding {' or '.join(rule.on)}",)
-            if lacks:
+            if lacks := lacking(scenario, rule, target):
                 missing[rule.id].append(lacks)
             else:
                 promised.append(rule.id)

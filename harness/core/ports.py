@@ -6,17 +6,18 @@ events; the session joins them. Neither side knows the other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from streamspec.harness.core.event import Event, Opened, SeenBy
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.objects import ObjectTarget
     from streamspec.harness.core.profile import Profile
-    from streamspec.harness.core.run import Run
+    from streamspec.harness.core.run import Line, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Request:
     receive_buffer_bytes: int = 0  # SO_RCVBUF, set before the handshake; 0 leaves it to the system
     version: str = "1.1"  # of HTTP, as the request line names it
     pieces: int = 0  # octets of each segment that it is cut into; 0 leaves that to the system
+    direct: bool = False  # past the proxy, where there is one
 
 
 class Connection(Protocol):
@@ -68,13 +70,19 @@ class Exchange(Protocol):
     def abort(self) -> None: ...
 
 
+Where = Callable[[str, int], tuple[str, int]]  # from the host and port of a target to those to connect to
+
+
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """`open(request, limits, connect_ms)` never raises for what a target does: a refusal is its first event."""
+    """`open(request, limits, connect_ms)` never raises for what a target does: a refusal is its first event.
+    `through(where)` is the same whose connections to `host, port` go `where` that leads, while all that is said
+    (Host, TLS) is meant for the target."""
 
     name: str
     schemes: tuple[str, ...]
     open: Callable[[Request, Limits, float], Awaitable[Exchange]]
+    through: Callable[[Where], Transport] | None = None
 
 
 class Decoder(Protocol):
@@ -115,6 +123,15 @@ class Renderer:
     sentence: str
     render: Callable[[Run, Style], str]
     style: Style = field(default_factory=Style)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Parts of a report for a door that tells one rule at a time: `failure(line)` is a broken rule in full, `missing(
+    needs, in_process)` what to add so that these needs are met."""
+
+    failure: Callable[[Line], str]
+    missing: Callable[[Sequence[str], bool], str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["start", "item", "completed", "failed", "heartbeat", "meta", "ignore"]
 KINDS: tuple[str, ...] = get_args(Kind)
 _KEPT_CHARS: Final = 200
+_OF_JSON: Final = "json."
 
 # What a dialect may promise of its records, each a need `feature:NAME`.
 FEATURES: Final[Mapping[str, str]] = MappingProxyType(
@@ -61,7 +62,7 @@ class Profile:
     @property
     def wants_json(self) -> bool:
         """Whether telling messages apart needs their payload parsed."""
-        return bool(self.keep) or any(key.startswith("json.") for clause in self.clauses for key, _ in clause.when)
+        return bool(self.keep) or any(key.startswith(_OF_JSON) for clause in self.clauses for key, _ in clause.when)
 
     def kept(self, json: Any) -> dict[str, int | str | bool]:
         """The scalar fields of a message that this dialect keeps, bounded."""
@@ -76,13 +77,12 @@ class Profile:
 
     def kind_of(self, event: str, data: str, json: Any) -> Kind:
         """`event` is the message's type, `data` its text, `json` its parsed payload or None."""
-        facts: dict[str, str] = {"event": event, "data": data}
-        if isinstance(json, dict):
-            facts |= {
-                f"json.{key}": _spelt(value) for key, value in json.items() if isinstance(value, str | int | bool)
-            }
         for clause in self.clauses:
-            if all(facts.get(key) == value for key, value in clause.when):
+            for key, value in clause.when:
+                fact = event if key == "event" else data if key == "data" else _field(key, json)
+                if fact != value:
+                    break
+            else:
                 return clause.kind
         return "item"
 
@@ -91,9 +91,14 @@ def _short(value: object) -> str:
     return printable(str(value), _KEPT_CHARS)
 
 
-def _spelt(value: str | int) -> str:
-    """A scalar as JSON spells it: a profile's author writes `true`."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _field(key: str, json: Any) -> str | None:
+    """The scalar at `json.NAME` as JSON spells it (a profile's author writes `true`); None when there is none."""
+    if not key.startswith(_OF_JSON) or not isinstance(json, dict):
+        return None
+    value = json.get(key[len(_OF_JSON) :])
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int) else None
 
 
 def field_at(json: Any, path: str) -> Any:

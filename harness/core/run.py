@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from streamspec.harness.core.baseline import reasons
 from streamspec.harness.core.judge import Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from streamspec.harness.core.baseline import Known
     from streamspec.harness.core.case import Case
     from streamspec.harness.core.history import History
     from streamspec.harness.core.plan import Skip
@@ -81,7 +83,8 @@ class Section:
 @dataclass(frozen=True, slots=True)
 class Run:
     """Everything executed. `stopped` names the signal that made it partial; `problem` says why there is no verdict;
-    `crossed` is what fails it besides its rules, like a threshold, each in words; `sections` is what else it says."""
+    `crossed` is what fails it besides its rules, like a threshold, each in words; `sections` is what else it says;
+    `known` are the failures that a baseline tolerates."""
 
     about: About
     rules: tuple[Rule, ...]
@@ -92,16 +95,19 @@ class Run:
     problem: str = ""
     crossed: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
+    known: tuple[Known, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One rule over all its cases: the worst verdict decides, and `told` are the verdicts that made it."""
+    """One rule over all its cases: the worst verdict decides, and `told` are the verdicts that made it. `known` says
+    why these failures are tolerated, when all of them are; else those that are new come first."""
 
     rule: Rule
     outcome: Outcome
     told: tuple[tuple[Result, Verdict], ...]
     missing: tuple[str, ...] = ()
+    known: str = ""
 
 
 def unrun(case: Case, note: str) -> Result:
@@ -139,6 +145,7 @@ def merged(runs: Sequence[Run]) -> Run:
         problem=next((run.problem for run in runs if run.problem), ""),
         crossed=tuple(dict.fromkeys(words for run in runs for words in run.crossed)),
         sections=tuple(section for run in runs for section in run.sections),
+        known=tuple(dict.fromkeys(entry for run in runs for entry in run.known)),
     )
 
 
@@ -154,18 +161,35 @@ def lines(run: Run) -> tuple[Line, ...]:
         if rule.id in missing and rule.id not in told:
             found.append(Line(rule, Outcome.SKIP, (), missing[rule.id]))
         elif rule.id in told:
-            worst = min((verdict.outcome for _, verdict in told[rule.id]), key=WORST.index)
-            made = tuple(pair for pair in told[rule.id] if pair[1].outcome is worst)
-            found.append(Line(rule, worst, made))
+            found.append(_line(rule, told[rule.id], run.known))
     return tuple(found)
 
 
+def _line(rule: Rule, told: list[tuple[Result, Verdict]], known: tuple[Known, ...]) -> Line:
+    """What is known does not hide what is new, nor an error of ours."""
+    worst = min((verdict.outcome for _, verdict in told), key=WORST.index)
+    made = [pair for pair in told if pair[1].outcome is worst]
+    new = [pair for pair in made if not reasons(known, *pair)]
+    if new:
+        return Line(rule, worst, (*new, *(pair for pair in made if reasons(known, *pair))))
+    crashes = tuple(pair for pair in told if pair[1].outcome is Outcome.ERROR)
+    if crashes:
+        return Line(rule, Outcome.ERROR, crashes)
+    why = dict.fromkeys(reason for pair in made for reason in reasons(known, *pair))
+    return Line(rule, worst, tuple(made), known="; ".join(why))
+
+
 def counts(run: Run) -> dict[Outcome, int]:
-    """How many rules have each outcome; every outcome is a key."""
+    """How many rules have each outcome, but for those whose failures are all known; every outcome is a key."""
     found = dict.fromkeys(Outcome, 0)
     for line in lines(run):
-        found[line.outcome] += 1
+        found[line.outcome] += not line.known
     return found
+
+
+def known_count(run: Run) -> int:
+    """How many rules are broken and all their failures known."""
+    return sum(bool(line.known) for line in lines(run))
 
 
 def exit_code(run: Run) -> int:  # noqa: PLR0911 -- one line a code, in the order of design 4
@@ -180,7 +204,7 @@ def exit_code(run: Run) -> int:  # noqa: PLR0911 -- one line a code, in the orde
         return EXIT_FAIL
     if run.problem:
         return EXIT_NO_VERDICT
-    judged = found[Outcome.PASS] + found[Outcome.WARN]
+    judged = found[Outcome.PASS] + found[Outcome.WARN] + known_count(run)
     if not judged and found[Outcome.INCONCLUSIVE]:
         return EXIT_NO_VERDICT
     if not judged:

@@ -5,7 +5,7 @@ A script names sessions; a session names the role whose endpoint it opens and it
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 -- typed.build reads our hints at run time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -21,6 +21,8 @@ SCRIPT: Final = "script"  # that of a scripted stream (docs/contract.md)
 OBJECT: Final = "object"  # and that of a stream object in this process
 AGAIN: Final = "look-again-"  # sessions that the runner appends to every case: is the look served again?
 BEFORE: Final = "look-before-"  # and those it puts ahead of it: a case starts from a healthy target
+CUT: Final = "cut:"  # an end that our own proxy made, and the toxic of which it did
+LOST: Final = "lost:"  # from here on our proxy dropped what came
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,9 @@ class Ask:
     that this session was given; `behind`: behind this very id. `narrow`: with a small SO_RCVBUF, so that whoever sends
     feels soon that nobody reads. `method`: with another one; `version`: in another one of HTTP/1 (`1.0`).
     `pieces`: cut into segments of so many octets. `script`: with this text, whatever it is, in the place of a script.
-    `credentials`: without any (`none`) or with `wrong` ones instead of the user's own."""
+    `credentials`: without any (`none`), with `wrong` ones, or with those of an`other` client of the target (which then
+    asks for the very run of the session `after`), instead of the user's own. `direct`: past the proxy,
+    where there is one."""
 
     malformed: bool = False
     budget: str = "head_ms"
@@ -43,7 +47,8 @@ class Ask:
     version: str = ""
     pieces: int = 0
     script: str = ""
-    credentials: Literal["", "none", "wrong"] = ""
+    credentials: Literal["", "none", "wrong", "other"] = ""
+    direct: bool = False
 
     @property
     def way(self) -> str:
@@ -111,6 +116,26 @@ class Await:
     acts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """Put a toxic on the way of this case's streams, with these values, in the place of what was there, unless it is to
+    work `beside` that; `down` is the way itself, closed. `share`: its
+    `bytes` are drawn, from so many to so many hundredths of what the measured answer took on the wire."""
+
+    toxic: str
+    values: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    share: tuple[int, int] = (0, 0)
+    stream: Literal["upstream", "downstream"] = "downstream"
+    beside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """Take everything away that was put on the way. `measure`: the next answer is the one of which shares are drawn."""
+
+    measure: bool = False
+
+
 # -- in process: each session makes one object; its callers act on their own, the script tells them what to do ---------
 
 
@@ -146,7 +171,7 @@ class Pass:
     ms: int
 
 
-Act = Ask | Read | Cancel | Account | Watch | Open | Stop | Await | Call | Settle | Pass
+Act = Ask | Read | Cancel | Account | Watch | Open | Stop | Await | Poison | Heal | Call | Settle | Pass
 ACTS: Final[Mapping[str, type[Act]]] = MappingProxyType({kind.__name__: kind for kind in get_args(Act)})
 
 
@@ -204,10 +229,15 @@ def script_to_json(script: Script) -> list[dict[str, Any]]:
             "times": s.times,
             "together": s.together,
             "steps": [step_to_json(step) for step in s.steps],
-            "acts": [{"act": type(a).__name__, **{f.name: getattr(a, f.name) for f in fields(a)}} for a in s.acts],
+            "acts": [_act_to_json(act) for act in s.acts],
         }
         for s in script.sessions
     ]
+
+
+def _act_to_json(act: Act) -> dict[str, Any]:
+    values = {f.name: getattr(act, f.name) for f in fields(act)}
+    return {"act": type(act).__name__, **{k: dict(v) if isinstance(v, Mapping) else v for k, v in values.items()}}
 
 
 def script_from_json(data: Any) -> Script:

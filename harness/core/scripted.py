@@ -143,7 +143,8 @@ class Scripted:
         }
         if self.binding == "sse" and (guarantee := self.features.declares.get("resume")):
             going = Generate(20, every_ms=_EVERY_MS)
-            found["resumable"] = (self._ended(going), {"guarantee": str(guarantee), **seq}, {})
+            promised = {name: "yes" for name in ("isolated", "signals_unknown") if name in self.features.declares}
+            found["resumable"] = (self._ended(going), {"guarantee": str(guarantee), **promised, **seq}, {})
         return found
 
 

@@ -27,7 +27,7 @@ from streamspec.harness.core.event import (
     Refused,
     content_coding,
 )
-from streamspec.harness.core.script import Ask
+from streamspec.harness.core.script import CUT, LOST, Ask
 
 if TYPE_CHECKING:
     from streamspec.harness.core.case import Control
@@ -36,14 +36,19 @@ if TYPE_CHECKING:
 _PAGES: Final = frozenset({"sse.field", "ndjson.not-json", "array.none"})  # and no item: something else came
 TERMINALS: Final = (Completed, Failed)
 _OWN_ENDS: Final = ("cancel:rst", "cancel:fin", "close", "enough")
+_OF_OUR_PROXY: Final = (CUT, LOST)
 
 
 def own_end(h: History, session: str) -> int:
     """The index of the record with which we ended this session; beyond all records when we did not."""
     for record in h.of(Did, session):
-        if isinstance(record.event, Did) and record.event.act in _OWN_ENDS:
+        if isinstance(record.event, Did) and _is_own_end(record.event.act):
             return record.index
     return len(h.records)
+
+
+def _is_own_end(act: str) -> bool:
+    return act in _OWN_ENDS or act.startswith(_OF_OUR_PROXY)
 
 
 def theirs(h: History, kinds: Kinds, session: str) -> tuple[Record, ...]:

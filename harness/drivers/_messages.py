@@ -58,11 +58,12 @@ class Messages:
         self._profile = profile
         self._seq = seq
         self._limits = limits
+        self._reader = json_text.Reader(limits.json_depth)
         self._items = 0
         self.parses = profile.items == "json" or profile.wants_json or bool(seq)
 
     def parsed(self, text: str) -> json_text.JsonText:
-        return json_text.read(text, self._limits.json_depth)
+        return self._reader.read(text)
 
     def events(self, message: Message, json: json_text.JsonText, fault: Deviation | None = None) -> list[Event]:
         """What this message means; `fault` is said ahead of it where it turns out to be an item."""

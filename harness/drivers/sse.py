@@ -34,6 +34,16 @@ def recognises(opened: Opened) -> str | None:
     return None
 
 
+def _parts(data: bytes) -> list[bytes]:
+    """Line, end, line, end, …, the beginning of a line. Without a CR a plain split says the same ten times faster."""
+    if b"\r" in data:
+        return _LINE_END.split(data)
+    lines = data.split(b"\n")
+    parts = [b"\n"] * (2 * len(lines) - 1)
+    parts[::2] = lines
+    return parts
+
+
 class SseDecoder:
     """Body octets in, events out (`core.ports.Decoder`)."""
 
@@ -64,7 +74,7 @@ class SseDecoder:
             if data.startswith(b"\n"):
                 self._at += 1
                 data = data[1:]
-        parts = _LINE_END.split(data)  # line, end, line, end, …, the beginning of a line
+        parts = _parts(data)
         if len(parts) > 1:
             self._hold(parts[0])
             skipped, self._skipped = self._skipped, 0

@@ -60,20 +60,25 @@ async def execute_objects(plan: Plan, bench: ObjectBench, results: list[Result],
         if lost:
             results.append(unrun(case, lost))
             continue
-        made = await _in_a_thread(functools.partial(history_of, case, bench), bench.budgets["case_ms"])
-        match made:
-            case None:
-                limit_s = bench.budgets["case_ms"] / 1e3
-                lost = f"the object did not give back control within {limit_s:g} s in {case.id}"
-                results.append(unrun(case, lost))
-            case Unjudgeable():
-                results.append(unrun(case, str(made)))
-            case BaseException():
-                text = "".join(traceback.format_exception(made))
-                results.append(crashed(case, text))
-            case _:
-                results.append(result_of(made, case.promises, bench.rules, bench.place))
+        result, lost = await run_object_case(case, bench)
+        results.append(result)
     progress("done", len(plan.cases), len(plan.cases))
+
+
+async def run_object_case(case: Case, bench: ObjectBench) -> tuple[Result, str]:
+    """Play one case and judge it; and why no other can be played any more, in words."""
+    made = await _in_a_thread(functools.partial(history_of, case, bench), bench.budgets["case_ms"])
+    match made:
+        case None:
+            limit_s = bench.budgets["case_ms"] / 1e3
+            lost = f"the object did not give back control within {limit_s:g} s in {case.id}"
+            return unrun(case, lost), lost
+        case Unjudgeable():
+            return unrun(case, str(made)), ""
+        case BaseException():
+            return crashed(case, "".join(traceback.format_exception(made))), ""
+        case _:
+            return result_of(made, case.promises, bench.rules, bench.place), ""
 
 
 def history_of(case: Case, bench: ObjectBench) -> History:

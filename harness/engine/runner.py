@@ -12,18 +12,22 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
+from streamspec.harness.core.again import TRY, in_two, took_ms, untold
 from streamspec.harness.core.asking import has_run, run_ids
 from streamspec.harness.core.errors import NoVerdict, SeveralWorkers
 from streamspec.harness.core.event import Opened
 from streamspec.harness.core.history import Header, History
 from streamspec.harness.core.judge import judge
+from streamspec.harness.core.ports import Request
 from streamspec.harness.core.redaction import redacted, secrets_of
 from streamspec.harness.core.run import Result, crashed, unrun
-from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, SCRIPT, Ask, Read, Script, Session, expanded
+from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, SCRIPT, Ask, Heal, Read, Script, Session, expanded
 from streamspec.harness.engine import store
 from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.session import Stage, no_accounts, no_gates, play
+from streamspec.harness.engine.session import play
 from streamspec.harness.engine.silence import Silence
+from streamspec.harness.engine.stage import Stage, no_accounts, no_gates
+from streamspec.harness.engine.way import Way, no_way
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.case import Capabilities, Case
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.plan import Plan
-    from streamspec.harness.core.ports import Decoder, Driver, Figures, Request, Transport
+    from streamspec.harness.core.ports import Decoder, Driver, Figures, Transport
     from streamspec.harness.core.rule import Rule
 
     Progress = Callable[[str, int, int], None]  # what is done, cases done, cases in all
@@ -47,7 +51,8 @@ class Bench:
     directory, None when nothing is stored; `mark` ends the id of the probe. `account` takes every account of the
     target, and `told` only what it tells itself: looking at a process takes its time. `renew` starts it anew, where we
     may, and `stop` asks it to end. `new_runs` are ids for streams of scripted targets, each new, and `open_gate` opens
-    their gates. `silence` is that of its roles."""
+    their gates. `silence` is that of its roles. `way` puts toxics between us and the target, where a proxy
+    leads there."""
 
     target: Capabilities
     transport: Transport
@@ -67,25 +72,51 @@ class Bench:
     new_runs: Iterator[str] = field(default_factory=lambda: run_ids("r"))
     open_gate: Callable[[str, str], Awaitable[str]] = no_gates
     silence: Silence = field(default_factory=Silence)
+    way: Way | None = None
 
 
 async def execute(
     plan: Plan, bench: Bench, results: list[Result], progress: Progress, lost: str = "", done: Container[str] = ()
 ) -> None:
     """Run the plan's cases one after another, but for those that are `done`, and append to `results`, so that a stopped
-    run keeps what it has. `lost` names what the target did not come back from: nothing more is tried then."""
+    run keeps what it has. `lost` names what the target did not come back from: nothing more is tried then. A case that
+    could not tell is tried again, while `again_ms` lasts."""
+    left_ms = bench.budgets["again_ms"]
     for number, case in enumerate(plan.cases):
         if case.id in done:
             continue
         progress(case.id, number, len(plan.cases))
-        if lost and not await _renewed(bench):
+        if lost and not await begun_anew(bench):
             results.append(unrun(case, f"the target was not back after {lost}"))
             continue
-        result, lost = await run_alone(case, bench, renewed=bool(lost))
-        results.append(result)
+        lost, spent_ms = await _until_told(case, bench, results, left_ms, renewed=bool(lost))
+        left_ms -= spent_ms
     order = {case.id: number for number, case in enumerate(plan.cases)}
-    results.sort(key=lambda result: order.get(result.case, -1))
+    results.sort(key=lambda result: order.get(result.case.partition(TRY)[0], -1))
     progress("done", len(plan.cases), len(plan.cases))
+
+
+async def _until_told(
+    case: Case, bench: Bench, results: list[Result], left_ms: float, *, renewed: bool
+) -> tuple[str, float]:
+    """Run one case, and again while it could not tell, three times at most: what twice the same was not told, is not
+    told by chance. What the target did not come back from, and how long the further tries took, in ms."""
+    first, lost = await run_alone(case, bench, renewed=renewed)
+    place = len(results)
+    results.append(first)
+    spent_ms = 0.0
+    for number in range(2, TRIES + 1):
+        open_ = untold(first)
+        if lost or not open_ or bench.silence.hushed or spent_ms + took_ms(first) > left_ms:
+            break
+        again, lost = await run_alone(replace(case, id=f"{case.id}{TRY}{number}"), bench, renewed=False)
+        first, *more = in_two(first, again, bench.rules)
+        results[place] = first
+        results += more
+        spent_ms += min(took_ms(again), left_ms)
+        if untold(again) == open_:
+            break
+    return lost, spent_ms
 
 
 async def run_alone(case: Case, bench: Bench, *, renewed: bool) -> tuple[Result, str]:
@@ -95,7 +126,7 @@ async def run_alone(case: Case, bench: Bench, *, renewed: bool) -> tuple[Result,
             return unrun(case, f"{role} sent no item in {patience_ms / 1e3:g} s and more: it was asked no more"), ""
     try:
         if case.scenario.fresh and not renewed:
-            await _renewed(bench)
+            await begun_anew(bench)
         history, back = await run_case(case, bench)
     except NoVerdict as gone:  # it did not start again
         return unrun(case, str(gone)), case.id
@@ -108,7 +139,7 @@ async def run_alone(case: Case, bench: Bench, *, renewed: bool) -> tuple[Result,
     return result, "" if back else f"{case.id}: {how}"
 
 
-async def _renewed(bench: Bench) -> bool:
+async def begun_anew(bench: Bench) -> bool:
     """Whether the target was started anew. Raises `NoVerdict` when it does not start again."""
     if bench.renew is None:
         return False
@@ -132,8 +163,11 @@ async def run_case(case: Case, bench: Bench) -> tuple[History, bool]:
     healthy = await look_until_served(BEFORE, stage, bench, seen)
     if healthy:
         script = expanded(case.scenario.script, bench.cycles, _limit_bytes(bench.target))
+        script = bench.silence.shortened(script, bench.budgets["patience_ms"])
         seen += script.sessions
         await play(script, stage)
+        if bench.way:  # whatever a session has left on the way, the looks afterwards must not meet it
+            await bench.way(Heal())
         healthy = not case.scenario.ends_target and await look_until_served(AGAIN, stage, bench, seen)
     header = header_of(bench, case.id, case.scenario.id, Script(tuple(seen)), case.promises)
     return recorder.seal(replace(header, seed=case.seed, by_hand=case.scenario.by_hand)), healthy
@@ -141,7 +175,8 @@ async def run_case(case: Case, bench: Bench) -> tuple[History, bool]:
 
 def recorder_of(bench: Bench) -> Recorder:
     """A recorder that knows what this target must not be quoted with."""
-    return Recorder(bench.limits, secrets=secrets_of(_requests(bench.target).values()))
+    other = Request("", headers=bench.target.other)
+    return Recorder(bench.limits, secrets=secrets_of([*_requests(bench.target).values(), other]))
 
 
 async def look_until_served(name: str, stage: Stage, bench: Bench, seen: list[Session]) -> bool:
@@ -191,6 +226,8 @@ def stage_of(bench: Bench, recorder: Recorder) -> Stage:
         new_runs=bench.new_runs,
         open_gate=bench.open_gate,
         silence=bench.silence,
+        way=bench.way or no_way,
+        other=bench.target.other,
     )
 
 

@@ -6,11 +6,11 @@ A target's misbehaviour is an event. An exception that leaves this module is our
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from streamspec.harness.core.accounts import GATE, PROBLEM, is_back, is_same
-from streamspec.harness.core.asking import SCRIPTED_OCTETS_MAX, has_run, items_asked_for, request_of, run_ids
+from streamspec.harness.core.asking import SCRIPTED_OCTETS_MAX, has_run, items_asked_for, request_of
 from streamspec.harness.core.coding import Inflater
 from streamspec.harness.core.errors import InternalError, SeveralWorkers, UsageError
 from streamspec.harness.core.event import (
@@ -31,65 +31,39 @@ from streamspec.harness.core.event import (
     content_coding,
 )
 from streamspec.harness.core.ports import Body, Decoder, Exchange
-from streamspec.harness.core.script import SCRIPT, Account, Ask, Await, Cancel, Open, Read, Stop, Watch
+from streamspec.harness.core.script import (
+    SCRIPT,
+    Account,
+    Ask,
+    Await,
+    Cancel,
+    Heal,
+    Open,
+    Pass,
+    Poison,
+    Read,
+    Stop,
+    Watch,
+)
 from streamspec.harness.engine.clock import now_ns
-from streamspec.harness.engine.silence import Silence
 from streamspec.harness.engine.waiting import Patience, Progress, within
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from streamspec.harness.core.limits import Limits
-    from streamspec.harness.core.ports import Figures, Request, Transport
     from streamspec.harness.core.script import Act, Script, Session
     from streamspec.harness.engine.recorder import Recorder
+    from streamspec.harness.engine.stage import Stage
 
 LAG_TICK_MS = 20.0
 LAG_LEAST_MS = 25.0
+_BESIDE = (Account, Watch, Open, Poison, Heal)  # acts that need no stream
 _SEVERAL = "several workers? The stream of run {run} was served, and its witness answers 404: they must share it"
-
-
-async def no_accounts(run: str) -> Sequence[Figures]:  # noqa: ARG001 -- the shape of an accountant
-    return ()
-
-
-async def no_gates(run: str, name: str) -> str:  # noqa: ARG001 -- the shape of a gatekeeper
-    return "this target has no gates"
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What every session of a case shares. `requests` are by role; `decoder(opened, role)` chooses who reads a body,
-    None for one that nobody can read. `account` takes every account that the target allows; `item_bytes` are those of
-    its large role. `ids` are the last ids that sessions have read, for those that resume behind them; `figures` those
-    of their last accounts. `stop` asks the target to end, where we started it. `new_runs` are ids for streams, each
-    new, and `runs` those that sessions have asked with; `account` is given one of them, empty before a session has
-    asked. `open_gate(run, name)` says in words why a gate was not opened. `silence` is that of the run's roles."""
-
-    transport: Transport
-    decoder: Callable[[Opened, str], Decoder | None]
-    requests: Mapping[str, Request]
-    budgets: Mapping[str, float]
-    limits: Limits
-    recorder: Recorder
-    account: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
-    item_bytes: int = 1
-    ids: dict[str, str] = field(default_factory=dict)
-    figures: dict[str, dict[str, int | str]] = field(default_factory=dict)
-    stop: Callable[[], Awaitable[None]] | None = None
-    new_runs: Iterator[str] = field(default_factory=lambda: run_ids("r"))
-    runs: dict[str, str] = field(default_factory=dict)
-    open_gate: Callable[[str, str], Awaitable[str]] = no_gates
-    silence: Silence = field(default_factory=Silence)
-
-    def asks(self, session: Session) -> bool:
-        """Whether this session is worth its while: its role may have been silent for too long."""
-        return not self.silence.lasts(session.role, self.budgets["patience_ms"])
 
 
 async def play(script: Script, stage: Stage) -> None:
     """Run every session of the script; a session with `beside` runs together with the one before it."""
-    watch = asyncio.create_task(_watch_lag(stage.recorder))
+    watch = asyncio.create_task(watch_lag(stage.recorder))
     progress = Progress()
     try:
         for together in _groups(script.sessions):
@@ -98,6 +72,11 @@ async def play(script: Script, stage: Stage) -> None:
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
+
+
+async def play_one(session: Session, stage: Stage) -> None:
+    """One session by itself. Whoever plays a thousand at once watches the loop once for all of them."""
+    await _run(session, stage, Progress())
 
 
 async def _play_together(sessions: Sequence[Session], stage: Stage, progress: Progress) -> None:
@@ -123,7 +102,7 @@ def _groups(sessions: Sequence[Session]) -> list[list[Session]]:
     return groups
 
 
-async def _watch_lag(recorder: Recorder) -> None:
+async def watch_lag(recorder: Recorder) -> None:
     """Record each stall of our own loop: timing near it is no evidence (standing condition 5)."""
     while True:
         began = now_ns()
@@ -135,7 +114,7 @@ async def _watch_lag(recorder: Recorder) -> None:
 
 async def _run(session: Session, stage: Stage, progress: Progress) -> None:
     """Do the acts in order. A session whose request was not answered, or whose partner never came, does no more."""
-    stream = _Stream(session, stage)
+    stream = Stream(session, stage)
     try:
         for act in session.acts:
             if isinstance(act, Await):
@@ -150,7 +129,7 @@ async def _run(session: Session, stage: Stage, progress: Progress) -> None:
         await progress.step(session.id, over=True)
 
 
-class _Stream:
+class Stream:
     """One open stream: what was received, and how far its reader has read."""
 
     def __init__(self, session: Session, stage: Stage) -> None:
@@ -184,20 +163,21 @@ class _Stream:
                 return await self._read_on(act) and self._answered
             case Cancel(how):
                 await self._cancel(how)
-            case Account():
-                await self._take_account()
-                return True
-            case Watch():
-                await self._watch(act)
-                return True
-            case Open():
-                await self._open(act)
-                return True
             case Stop():
                 return await self._stop()
+            case Account():
+                await self._take_account()
+            case Watch():
+                await self._watch(act)
+            case Pass(ms):
+                await self._stand_still(ms)
+            case Open():
+                await self._open(act)
+            case Poison() | Heal():
+                self._note(Did(await self._stage.way(act)))
             case _:
                 raise AssertionError(f"a server's script has the act {act}")
-        return self._answered
+        return self._answered or isinstance(act, _BESIDE)
 
     async def close(self) -> None:
         """Our own orderly end, when the stream is still open."""
@@ -216,12 +196,12 @@ class _Stream:
         stage, role = self._stage, self._session.role
         self._note(Did(f"ask:{act.way}" if act.way else "ask"))
         last_id = stage.ids.get(act.after, "")
-        run = next(stage.new_runs) if has_run(stage.requests[role]) else ""  # else no witness knows of it
+        run = self._run_of(act)
         stage.runs[self._session.id] = run
         self._served_ns = 0
         self._plain = not act.way
         self._owes = self._plain and not (act.after or act.behind)
-        request = request_of(stage.requests[role], act, self._session, stage.item_bytes, last_id, run)
+        request = request_of(stage.requests[role], act, self._session, stage.item_bytes, last_id, run, stage.other)
         if role == SCRIPT and len(request.url) > SCRIPTED_OCTETS_MAX:
             raise InternalError(f"{self._session.id}: its script makes a URL of {len(request.url)} octets")
         if act.narrow:
@@ -230,6 +210,15 @@ class _Stream:
         self._exchange = await stage.transport.open(request, stage.limits, stage.budgets["connect_ms"])
         if not await within(self._until_answered(), stage.budgets[act.budget]):
             self._expire(act.budget)
+
+    def _run_of(self, act: Ask) -> str:
+        """A new one where the request has a place for it, else no witness knows of it. Who comes with the credentials
+        of somebody else wants somebody's own run."""
+        stage = self._stage
+        if not has_run(stage.requests[self._session.role]):
+            return ""
+        theirs = stage.runs.get(act.after, "") if act.credentials == "other" else ""
+        return theirs or next(stage.new_runs)
 
     def _expire(self, budget: str) -> None:
         waited_ms = self._stage.budgets[budget]
@@ -305,6 +294,15 @@ class _Stream:
         problem = await self._stage.open_gate(run, act.gate) if run else "nobody has asked for that stream"
         if problem:
             recorder.add(self._session.id, Told(asked_ns, {GATE: act.gate, PROBLEM: problem}))
+
+    async def _stand_still(self, ms: int) -> None:
+        """Read nothing for so long. A stream that is open stalls."""
+        stalls = self._exchange is not None and not self._gone
+        if stalls:
+            self._note(Did("stall"))
+        await asyncio.sleep(ms / 1e3)
+        if stalls:
+            self._note(Did("resume"))
 
     async def _watch(self, act: Watch) -> None:
         """Accounts, and no reading: a stream that is open stalls. Over when the figures say what the act waits for."""
@@ -382,6 +380,7 @@ class _Stream:
                     self._terminal = True
                 case Ended():
                     self._ended = True
+                    self._stage.silence.ended(self._session.role)
                 case Closed() | Refused():
                     self._gone = True
                 case _:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.history import History, from_lines, to_lines
 from streamspec.harness.core.plan import Skip  # noqa: TC001 -- typed.build reads our hints at run time
-from streamspec.harness.core.run import About  # noqa: TC001 -- likewise
+from streamspec.harness.core.run import About, Section  # noqa: TC001 -- likewise
 from streamspec.harness.core.typed import build
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class StoredCase:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """What `run.json` holds: everything but the verdicts, which are made again from the histories."""
+    """What `run.json` holds: everything but the verdicts, which are made again from the histories. What was counted and
+    measured, and crossed, cannot be made again, and is kept."""
 
     about: About
     rules: tuple[str, ...]
@@ -49,6 +50,8 @@ class StoredRun:
     duration_s: float
     stopped: str
     problem: str
+    crossed: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
 
 
 def new_directory(root: Path, name: str) -> Path:
@@ -111,6 +114,8 @@ def save_run(place: Path, run: Run) -> None:
         run.duration_s,
         run.stopped,
         run.problem,
+        run.crossed,
+        run.sections,
     )
     data = {"run": VERSION, **asdict(stored)}
     _write(place / RUN_FILE, [json.dumps(data, indent=1) + "\n"])

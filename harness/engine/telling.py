@@ -61,7 +61,8 @@ def accountant(
             accounts.append(_account("harness", values, process.exit_note()))
         # Of a stream that has a witness nobody else is asked for the same figure.
         due = [t for t in tells if has_run(t.request) or t.name not in by_witness] if run else others
-        asked = [replace(t, request=of_run(t.request, run)) for t in due]
+        requests = {request: of_run(request, run) for request in dict.fromkeys(t.request for t in due)}
+        asked = [replace(t, request=requests[t.request]) for t in due]
         if asked:
             told = await ask(asked, transport, limits, budgets)
             witness = {t.request for t in tells if has_run(t.request)}

@@ -17,6 +17,7 @@ from streamspec.harness.core.asking import count_of
 from streamspec.harness.core.event import Closed, Did, Elided, Expired, Item, Record
 from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.rule import Finding, unknown
+from streamspec.harness.core.script import CUT
 from streamspec.harness.core.written import retold
 
 if TYPE_CHECKING:
@@ -112,17 +113,24 @@ class Leave:
 
 
 def leaves(h: History, role: str, how: str = "") -> tuple[Leave, ...]:
-    """The open streams of this role that we left, in the order of the script; `how`: only by `fin`, or by `rst`."""
+    """The open streams of this role that we left, in the order of the script; `how`: only by `fin`, or by `rst`. A
+    connection that our proxy cut is torn, like one by `rst`."""
     found = []
     for session in h.sessions(role):
-        at = did(h, session, "cancel:fin", "cancel:rst")
+        at = left_at(h, session)
         head = standing.opened(h, session)
         if not at or not isinstance(at.event, Did) or not head or _over(h, session, at):
             continue
-        way = at.event.act.removeprefix("cancel:")
+        way = "rst" if at.event.act.startswith(CUT) else at.event.act.removeprefix("cancel:")
         if how in {"", way}:
             found.append(Leave(session, way, at, (head, *standing.items(h, session))[-1]))
     return tuple(found)
+
+
+def left_at(h: History, session: str) -> Record | None:
+    """When a stream was left: by us, or by our proxy, which cut it."""
+    acts = ((r, r.event.act) for r in h.of(Did, session) if isinstance(r.event, Did))
+    return next((r for r, act in acts if act in {"cancel:fin", "cancel:rst"} or act.startswith(CUT)), None)
 
 
 def _over(h: History, session: str, at: Record) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from streamspec.harness.core import standing
 from streamspec.harness.core.event import Did, Expired, Item, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
+from streamspec.harness.core.script import CUT
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, EOF, head, item, told, written
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # Sessions of the scenario come in pairs: one stays, its partner leaves.
 STAYS: Final = "endless-stays-"
 LEAVES: Final = "endless-leaves-"
+_LEFT: Final = ("cancel", CUT)  # by us, or by our proxy
 
 
 def siblings_live_on(h: History) -> Iterator[Finding]:
@@ -35,7 +37,7 @@ def siblings_live_on(h: History) -> Iterator[Finding]:
 
 
 def _pair(h: History, stays: str, leaves: str) -> Finding:
-    cancel = next((r for r in h.of(Did, leaves) if isinstance(r.event, Did) and r.event.act.startswith("cancel")), None)
+    cancel = next((r for r in h.of(Did, leaves) if isinstance(r.event, Did) and r.event.act.startswith(_LEFT)), None)
     before = [r for r in standing.items(h, stays) if cancel and r.index < cancel.index]
     if not cancel or not before or not h.first(Item, leaves):
         return unknown(standing.not_opened(h, stays) or standing.not_opened(h, leaves) or "no items before the cancel")
@@ -65,17 +67,18 @@ def _end(h: History, session: str) -> Record | None:
     return next((r for r in (*standing.terminals(h, session), *ends) if r), None)
 
 
-def _rows(n: int, *after: Event) -> tuple[Row, ...]:
+def _rows(n: int, *after: Event, leaving: tuple[Event, ...] = CANCEL) -> tuple[Row, ...]:
     """One pair: the stayer reads two items, its neighbour reads one and leaves, then `after` happens to the stayer."""
     start = 100.0 * n
     return (
         *told(f"{STAYS}{n}", ASK, head(), item(0), item(1), start_ms=start),
-        *told(f"{LEAVES}{n}", ASK, head(), item(0), *CANCEL, start_ms=start + 10),
+        *told(f"{LEAVES}{n}", ASK, head(), item(0), *leaving, start_ms=start + 10),
         *told(f"{STAYS}{n}", *after, start_ms=start + 20),
     )
 
 
 _WATCHED: Final = (Expired("sibling_ms", 60), Expired("aftermath_ms", 100))
+_CUT: Final = (Did(f"{CUT}cut_at"), CANCEL[1])
 _LIVES: Final = (item(2), *_WATCHED, item(3), *CLOSE)
 
 CN_21 = Rule(
@@ -88,6 +91,7 @@ CN_21 = Rule(
     check=siblings_live_on,
     good=(
         written(*_rows(1, *_LIVES), *_rows(2, *_LIVES), *_rows(3, *_LIVES)),
+        written(*(row for n in (1, 2, 3) for row in _rows(n, *_LIVES, leaving=_CUT))),
         # silence accuses nobody: two quick items say nothing about the third
         written(*(row for n in (1, 2, 3) for row in _rows(n, *_WATCHED, Expired("look_ms", 2000), *CLOSE))),
         # ended some time later, every time: a new connection may have replaced it, or its time was up
@@ -95,5 +99,8 @@ CN_21 = Rule(
         # one end in three may have any cause
         written(*_rows(1, EOF), *_rows(2, *_LIVES), *_rows(3, *_LIVES)),
     ),
-    bad=(written(*_rows(1, EOF), *_rows(2, EOF), *_rows(3, EOF)),),
+    bad=(
+        written(*_rows(1, EOF), *_rows(2, EOF), *_rows(3, EOF)),
+        written(*(row for n in (1, 2, 3) for row in _rows(n, EOF, leaving=_CUT))),
+    ),
 )

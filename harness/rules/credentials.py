@@ -37,7 +37,7 @@ def strangers_do_not_resume(h: History) -> Iterator[Finding]:
 def _strangers(h: History, *, resumes: bool) -> Iterator[Finding]:
     for session in h.sessions():
         asked = ask(h, session)
-        if not asked.credentials or bool(asked.after) is not resumes:
+        if asked.credentials not in _WORDS or bool(asked.after) is not resumes:
             continue
         control = _let_in(h, session, resumes=resumes)
         if why := _why_open_to_all(h, session):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from streamspec.harness.core import accounts
 from streamspec.harness.core.event import Did, Item
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
+from streamspec.harness.core.script import CUT
 from streamspec.harness.core.written import ASK, CANCEL, account, head, item, told, written
 from streamspec.harness.rules import cancellation_objects
 from streamspec.harness.rules._accounts import (
@@ -55,7 +56,8 @@ def stops(h: History) -> Iterator[Finding]:
 def _stops(h: History, leave: Leave) -> Finding:
     produced = accounts.of_this(h, leave.session, "produced")
     before, now = accounts.until(produced, leave.at), accounts.after(produced, leave.at)
-    taken = sum(r.index < leave.at.index for r in h.of(Item, leave.session))
+    told_by = before[-1].record.index if before else 0
+    taken = sum(r.index < told_by for r in h.of(Item, leave.session))
     if not before or not now or before[-1].value < max(1, taken):
         return unknown("what it tells of its production lags behind what was received, or is not told", leave.at)
     pace = pace_ns(h, "endless")
@@ -237,6 +239,12 @@ def both(fin: tuple[Row, ...], rst: tuple[Row, ...], per: str = "run") -> Histor
     return written(*fin, *rst, declared=tells(per))
 
 
+def _cut(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The same, where our proxy tore the connections."""
+    cut = Did(f"{CUT}cut_at")
+    return tuple((session, at, cut if event == Did("cancel:rst") else event) for session, at, event in rows)
+
+
 _HEARS: Final = opened_and_left(100, 100, 100, how="fin")
 _DEAF: Final = (_FOR_EVER,) * TIMES
 
@@ -251,6 +259,7 @@ CN_11 = Rule(
     check=resets_are_cancels,
     good=(
         written(*ticking(0, 0, 0, how="rst"), declared=tells()),
+        written(*_cut(ticking(0, 0, 0, how="rst")), declared=tells()),
         both(_HEARS, opened_and_left(100, 300, 900, how="rst")),
         # late twice, in time once
         both(_HEARS, opened_and_left(_FOR_EVER, _FOR_EVER, 100, how="rst")),
@@ -261,6 +270,7 @@ CN_11 = Rule(
     ),
     bad=(
         written(*ticking(*(_FOR_EVER,) * 4, how="rst"), declared=tells()),
+        written(*_cut(ticking(*(_FOR_EVER,) * 4, how="rst")), declared=tells()),
         both(_HEARS, opened_and_left(*_DEAF, how="rst")),
     ),
 )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ROUNDS: Final = 3
 _NOTHING_TO_SAY: Final = frozenset({204, 205})  # RFC 9110 §15.3.5, §15.3.6: an answer without a body
-_BUDGETS: Final = ("head_ms", "item_ms")
+_BUDGETS: Final = ("head_ms", "patience_ms", "item_ms", "once_more_ms")
 
 
 _EXPECTED: Final = "a clean end without an item"

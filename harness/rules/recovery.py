@@ -12,7 +12,7 @@ from streamspec.harness.core import standing
 from streamspec.harness.core.case import Control
 from streamspec.harness.core.event import Closed, Did, Expired, Failed, Item, Opened, Record, Refused
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
-from streamspec.harness.core.script import AGAIN, LOOK
+from streamspec.harness.core.script import AGAIN, CUT, LOOK, LOST
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, head, item, told, written
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def _disturbance(h: History, before: int) -> Record | None:
             return record
         if isinstance(event, Did):
             left = event.act in {"cancel:rst", "cancel:fin", "close"} and _was_live(h, record.session)
-            if left or event.act == "ask:malformed":
+            torn = event.act.startswith((CUT, LOST)) and _was_asked(h, record.session)
+            if left or torn or event.act == "ask:malformed":
                 return record
     return None
 
@@ -77,6 +78,14 @@ def _was_live(h: History, session: str) -> bool:
     over = standing.whole(h, session) or standing.terminals(h, session)
     fleeting = h.role(session) == LOOK and any(_is_fleeting(h, s) for s in h.sessions(LOOK) if not s.startswith(AGAIN))
     return standing.opened(h, session) is not None and not over and not fleeting
+
+
+def _was_asked(h: History, session: str) -> bool:
+    """Whether the target had to do with what our proxy cut: its answer was not over, and a request may have come."""
+    refused = h.first(Refused, session)
+    if refused and isinstance(refused.event, Refused) and refused.event.why == "refused":
+        return False
+    return standing.opened(h, session) is None or _was_live(h, session)
 
 
 def _is_fleeting(h: History, session: str) -> bool:
@@ -136,6 +145,13 @@ LC_16 = Rule(
             *_CANCELLED,
             *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", ASK, head(status=410), EOF, start_ms=40 * n)),
         ),
+        # our proxy was down: nothing came to the target, whatever it does later
+        written(
+            *told("look-1", *_OPEN, ENDED, EOF),
+            *told("look-2", *_OPEN, ENDED, EOF, start_ms=10),
+            *told("look-3", ASK, Did(f"{CUT}down"), Refused("refused"), start_ms=20),
+            *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", *_UNSERVED, start_ms=40 * n)),
+        ),
         # back within its budget, at the second look
         written(
             *_CONTROLS,
@@ -148,6 +164,12 @@ LC_16 = Rule(
         written(
             *_CONTROLS,
             *_CANCELLED,
+            *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", *_UNSERVED, start_ms=40 * n)),
+        ),
+        # before its head was there, our proxy tore the connection
+        written(
+            *_CONTROLS,
+            *told("look-3", ASK, Did(f"{CUT}reset_peer"), Refused("reset"), start_ms=20),
             *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", *_UNSERVED, start_ms=40 * n)),
         ),
         written(

@@ -12,9 +12,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import Completed, Item, Record
+from streamspec.harness.core.event import Closed, Completed, Deviation, Did, Item, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
-from streamspec.harness.core.script import Ask
+from streamspec.harness.core.script import CUT, Ask
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, head, item, told, written
 from streamspec.harness.rules._resumes import ask, fresh, given, id_of, marked, reading, resumed, words
 from streamspec.harness.rules._wire import ROOTS, why_unlike
@@ -126,6 +126,18 @@ def _all_at_once(*came: Event) -> History:
     return reading(_resumed(*came, cut=(*words("a", "b", "c", "d", "e"), Completed(), ENDED)), "resumable-2", 2)
 
 
+def _cut_by_our_proxy(*came: Event) -> History:
+    cut: tuple[Event, ...] = (Did(f"{CUT}limit_data"), Deviation("sse.unterminated", 60), Closed("ours"))
+    h = written(
+        *told("resumable-1", ASK, head(), *words("a", "b", "c", "d", "e"), *CLOSE),
+        *told("resumable-2", ASK, head(), *words("a", "b"), *cut, start_ms=100),
+        *told("resumable-3", ASK, *came, start_ms=200),
+        declared=_ONCE,
+        asks=_AFTER,
+    )
+    return reading(h, "resumable-2", 0)
+
+
 RC_02 = Rule(
     id="RC-02",
     level=Level.MUST,
@@ -152,6 +164,8 @@ RC_02 = Rule(
         _all_at_once(head(), *words("c", "d", "e"), Completed(), ENDED, EOF),
         # refused
         _resumed(head(status=412), ENDED, EOF),
+        # our proxy cut it in the middle of an event, of which only half came
+        _cut_by_our_proxy(head(), *words("c", "d"), *CLOSE),
     ),
     bad=(
         _resumed(head(), *words("d", "e"), *CLOSE),
@@ -163,6 +177,8 @@ RC_02 = Rule(
         _resumed(head(), Completed(), ENDED, EOF),
         _all_at_once(head(), *words("a", "b", "c", "d", "e"), Completed(), ENDED, EOF),
         _all_at_once(head(), *words("d", "e"), Completed(), ENDED, EOF),
+        # what was under way when our proxy cut it counts as received
+        _cut_by_our_proxy(head(), *words("d", "e"), *CLOSE),
     ),
 )
 

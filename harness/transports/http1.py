@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from streamspec.harness.core.event import Event
     from streamspec.harness.core.limits import Limits
-    from streamspec.harness.core.ports import Body, Connection, Exchange, Request
+    from streamspec.harness.core.ports import Body, Connection, Exchange, Request, Where
 
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -224,17 +224,21 @@ def _default_tls() -> ssl.SSLContext:
     return context
 
 
-def transport(tls: ssl.SSLContext | None = None) -> Transport:
-    """HTTP/1.1 that trusts what `tls` trusts (else what the system trusts)."""
+def _itself(host: str, port: int) -> tuple[str, int]:
+    return host, port
+
+
+def transport(tls: ssl.SSLContext | None = None, where: Where = _itself) -> Transport:
+    """HTTP/1.1 that trusts what `tls` trusts (else what the system trusts), and connects `where` a target is led."""
 
     async def open_exchange(request: Request, limits: Limits, connect_ms: float) -> Exchange:
         address, octets = address_of(request.url), request_bytes(request)
         context = (tls or _default_tls()) if address.scheme == "https" else None
         try:
             connection = await tcp.connect(
-                address.host,
-                address.port,
+                *((address.host, address.port) if request.direct else where(address.host, address.port)),
                 tls=context,
+                server_hostname=address.host,
                 connect_ms=connect_ms,
                 receive_buffer_bytes=request.receive_buffer_bytes or None,
             )
@@ -242,7 +246,7 @@ def transport(tls: ssl.SSLContext | None = None) -> Transport:
             return RefusedExchange(error.refused)
         return Http1Exchange(connection, octets, request.method, limits, request.pieces)
 
-    return Transport("http1", tuple(_PORTS), open_exchange)
+    return Transport("http1", tuple(_PORTS), open_exchange, lambda led: transport(tls, led))
 
 
 HTTP1: Final = transport()

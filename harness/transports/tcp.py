@@ -199,6 +199,9 @@ async def connect(
 
 
 async def _resolve(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
+    with contextlib.suppress(OSError, ValueError):  # a name; an address needs no thread that looks it up
+        socket.inet_pton(socket.AF_INET, host)
+        return [(socket.AF_INET, (host, port))]
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:

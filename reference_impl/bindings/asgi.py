@@ -30,18 +30,18 @@ MISDIRECTED = Refused(421, "ask for this stream on a new connection", (("connect
 
 
 class App:
-    """The good reference and its variants. Under `/lossy/` it leaves items out for slow clients, and says so. With a
-    `token` it stands once more under `/protected/`, and variants that are broken in whom they admit ask for it."""
+    """The good reference and its variants. Under `/lossy/` it leaves items out for slow clients, and says so. With
+    `tokens` it stands once more under `/protected/`, and variants that are broken in whom they admit ask for one."""
 
-    def __init__(self, roles: Iterable[Role], variants: Iterable[Variant] = (), token: str = "") -> None:
+    def __init__(self, roles: Iterable[Role], variants: Iterable[Variant] = (), *tokens: str) -> None:
         self._variants = tuple(variants)
-        roles = tuple(roles)
+        roles, tokens = tuple(roles), tuple(token for token in tokens if token)
         self.mounts: Mapping[str, Mount] = {
             "": mounted(Seams(), roles),
             LOSSY: mounted(Seams(lossy=DROPPED), roles),
-            **({PROTECTED: mounted(Seams(), roles, token)} if token else {}),
+            **({PROTECTED: mounted(Seams(), roles, tokens)} if tokens else {}),
             **{
-                variant.name: mounted(variant.seams, roles, token if asks_for_credentials(variant.seams) else "")
+                variant.name: mounted(variant.seams, roles, tokens if asks_for_credentials(variant.seams) else ())
                 for variant in self._variants
             },
         }

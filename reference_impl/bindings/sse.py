@@ -35,6 +35,8 @@ def event(data: str, *, name: str = "", id: str = "") -> bytes:  # noqa: A002 --
 
 
 def _lines(text: str) -> list[str]:
+    if "\r" not in text and "\n" not in text:
+        return [text]
     # Not `splitlines`, which knows more line ends than HTML 9.2.5 does.
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 

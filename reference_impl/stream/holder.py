@@ -84,6 +84,10 @@ def _first(waiting: deque[Any]) -> Any:
     return waiting.popleft()
 
 
+def _remove(waiting: deque[Any], who: Any) -> None:
+    waiting.remove(who)
+
+
 def _run_each(cleanups: Sequence[Callable[[], None]], complain: Callable[[Exception], None]) -> None:
     for cleanup in cleanups:
         try:
@@ -120,6 +124,7 @@ class Parts:
     step: Callable[[State, Call, Dialect], table.Step] = table.step
     take: Callable[[deque[Accepted[Any]]], Accepted[Any]] = _first  # which accepted item is received next
     release: Callable[[deque[Ticket[Any]]], Ticket[Any]] = _first  # which parked sender goes first
+    withdraw: Callable[[deque[Ticket[Any]], Ticket[Any]], None] = _remove  # how one that leaves is taken out
     clean: Callable[[Sequence[Callable[[], None]], Callable[[Exception], None]], None] = _run_each
     counted: Callable[[State], int] = _buffered  # what `buffered_amount` says
     seen: Callable[[State, Any], State] = _as_it_is  # what a call that brings this finds; only its capacity may differ
@@ -281,7 +286,7 @@ class Holder(Generic[T]):
 
     def _withdraw(self, ticket: Ticket[T]) -> None:
         sends = ticket in self._senders
-        (self._senders if sends else self._receivers).remove(ticket)
+        self._parts.withdraw(self._senders if sends else self._receivers, ticket)
         self._unpark(ticket)
         self._step(Call.ABANDON_SEND if sends else Call.ABANDON_RECEIVE, ticket)
 

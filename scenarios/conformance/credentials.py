@@ -1,4 +1,5 @@
-"""Who asks without the user's credentials, or with wrong ones, for a stream or to resume one; credentials that expire.
+"""Who asks without the user's credentials, with wrong ones, or as somebody else, for a stream or to resume one;
+credentials that expire.
 
 Never here: what the outcome means.
 """
@@ -72,6 +73,23 @@ STRANGERS_RESUME: Final = Scenario(
     promises=("AU-03",),
     needs=("auth",),
     by_hand="run the command above with -H 'Last-Event-ID: …' and without its Authorization header",
+    order=4,
+)
+
+OTHERS_RESUME: Final = Scenario(
+    id="conformance/others-resume",
+    sentence="look as another client; leave a resumable stream, and resume it as that client, and as oneself",
+    script=Script(
+        (
+            Session("look-other", LOOK, (Ask(credentials="other"), _LITTLE)),
+            Session("resumable-left", "resumable", _READ),
+            Session("resumable-other", "resumable", (Ask(after="resumable-left", credentials="other"), _LITTLE)),
+            Session("resumable-own", "resumable", (Ask(after="resumable-left"), _LITTLE)),
+        )
+    ),
+    promises=("AU-05",),
+    needs=("auth:other",),
+    by_hand="run the command above with -H 'Last-Event-ID: …' and the other client's credentials: it must be refused",
     order=4,
 )
 

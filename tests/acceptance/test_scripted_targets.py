@@ -54,3 +54,22 @@ def test_without_an_adapter_there_is_no_verdict(tmp_path: Path) -> None:
         done = streamspec(tmp_path, "run", "--script", f"{url}s", "--no-store")
     assert done.returncode == 3
     assert f"{url}s/features answered 404: no adapter answers there" in done.stdout
+
+
+def test_what_another_client_has_is_kept_from_him_and_his_credentials_from_everybody(tmp_path: Path) -> None:
+    own, other = "nq7canary-of-the-first", "oq7canary-of-another"
+    asked = ("--spawn", f"{REFERENCE} --token {own} --other-token {other}", "--script", "/protected/script")
+    said = ("--auth", "bearer", "-H", f"Authorization: Bearer {own}")
+    theirs = ("--other-credentials", f"Authorization: Bearer {other}")
+    report = document(tmp_path, "run", *asked, *said, *theirs, "--rule", "AU-05")
+    assert [rule["outcome"] for rule in report["rules"]] == ["PASS"]
+    left = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(left) > 2
+    assert not any(token.encode() in data for data in left for token in (own, other))
+
+    without = document(tmp_path, "run", *asked, *said, "--rule", "AU-05", "--no-store")
+    assert [rule["missing"] for rule in without["rules"]] == [["auth:other"]]
+    case = str(tmp_path / ".streamspec" / "runs" / "last" / "conformance_others-resume@sse.ndjson")
+    again = streamspec(tmp_path, "replay", case, "--header", said[3], *asked, "--no-store")
+    assert again.returncode == 2
+    assert "say them again, with --other-credentials" in again.stderr

@@ -421,6 +421,19 @@ def test_credentials_that_are_needed_are_said_as_well() -> None:
         config.auth("bearers", ())
 
 
+def test_the_credentials_of_another_client_are_one_header_with_a_secret() -> None:
+    assert config.other_credentials("") == ()
+    assert config.other_credentials("Authorization: Bearer theirs") == (("Authorization", "Bearer theirs"),)
+    assert config.other_credentials("Cookie: session=2") == (("Cookie", "session=2"),)
+
+
+@pytest.mark.parametrize("word", ["Bearer hunter2", "X-Plain: hunter2", "Authorization:", "Authorization: hunter2\n"])
+def test_what_is_no_such_header_is_refused_and_not_repeated(word: str) -> None:
+    with pytest.raises(UsageError, match=r"^--other-credentials") as refused:
+        config.other_credentials(word)
+    assert "hunter2" not in str(refused.value)
+
+
 # -- claims ------------------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,12 +14,11 @@ from streamspec.harness import config
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.script import Ask, Read, Script, Session
-from streamspec.harness.core.written import ASK, CLOSE, head, item, told, written
+from streamspec.harness.core.written import ASK, CLOSE, head, item, retold, told, written
+from streamspec.harness.core.written_calls import played, send
 from streamspec.harness.options import replay_settings, run_settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from streamspec.harness.assembly import Settings
     from streamspec.harness.core.history import History
 
@@ -29,7 +30,8 @@ UNSAID: dict[str, Any] = {
     "grace_ms": 0,
     "script": "",
     "auth": "",
-    "instances": 3,
+    "other_credentials": "",
+    "instances": None,
     "seed": None,
     "no_store": True,
     "store": None,
@@ -116,6 +118,23 @@ def test_that_credentials_are_needed_is_of_the_file_or_of_the_options(here: Path
     assert settings("http://127.0.0.1:80/").auth == ""
 
 
+def test_the_credentials_of_another_client_are_never_shown() -> None:
+    made = settings("http://127.0.0.1:80/", other_credentials="Authorization: Bearer theirs")
+    assert made.other == (("Authorization", "Bearer theirs"),)
+    assert "theirs" not in repr(made)
+    with pytest.raises(UsageError, match=r"^--other-credentials says something of a target, and no URL was given"):
+        settings(other_credentials="Authorization: Bearer theirs")
+
+
+def test_a_stored_case_of_another_client_wants_his_credentials_again() -> None:
+    act = Ask(after="resumable-1", credentials="other")
+    history = retold(stored(), lambda session: replace(session, acts=(act, *session.acts)))
+    with pytest.raises(UsageError, match="with --other-credentials"):
+        replay_settings(history, "", UNSAID)
+    made = replay_settings(history, "", UNSAID | {"other_credentials": "Authorization: Bearer theirs"})
+    assert made.other == (("Authorization", "Bearer theirs"),)
+
+
 def test_what_a_target_claims_and_its_grace_are_of_the_file_or_of_the_options(here: Path) -> None:
     (here / "streamspec.toml").write_text('[target]\nspawn = "serve {port}"\nclaims = ["http10"]\ngrace_ms = 3000\n')
     assert (settings().claims, settings().grace_ms) == (("http10",), 3_000)
@@ -189,6 +208,25 @@ def stored(*headers: tuple[str, str], url: str = "http://127.0.0.1:8000/") -> Hi
     requests = {"look": Request(url, headers=headers), "finite": Request("http://127.0.0.1:8000/f")}
     script = Script((Session("finite-1", "finite", (Ask(), Read(items=0, budget="finite_ms"))),))
     return replace(made, header=replace(made.header, requests=requests, script=script, seed=9))
+
+
+def of_an_object() -> History:
+    return played(send(0, 1), declared={"object": "mine:stream", "feature.rendezvous": True, "feature.capacity": True})
+
+
+def test_the_stored_calls_of_an_object_are_played_on_it_or_on_another() -> None:
+    history = of_an_object()
+    made = replay_settings(history, "", UNSAID)
+    assert (made.object, made.claims, made.replay) == ("mine:stream", ("rendezvous",), history)
+    other = replay_settings(history, "", UNSAID | {"object_": "other:stream"})
+    assert (other.object, other.replay) == ("other:stream", history)
+
+
+def test_the_calls_of_an_object_are_not_played_on_a_server_nor_the_other_way_round() -> None:
+    with pytest.raises(UsageError, match="either a server is judged or an object"):
+        replay_settings(of_an_object(), "http://127.0.0.1:8000/", UNSAID)
+    with pytest.raises(UsageError, match="--object: this history is a server's"):
+        replay_settings(stored(), "", UNSAID | {"object_": "mine:stream"})
 
 
 def test_a_stored_case_is_played_on_its_own_target() -> None:
@@ -302,3 +340,48 @@ def test_or_of_one_that_is_met_elsewhere_today() -> None:
     assert (elsewhere.look.url, elsewhere.script) == ("http://127.0.0.1:9/s", "http://127.0.0.1:9/s")
     moved = replay_settings(of_an_adapter(), "http://127.0.0.1:9/", UNSAID | {"script": "/t"})
     assert moved.script == "http://127.0.0.1:9/t"
+
+
+def test_how_often_a_target_is_started_is_left_open_unless_it_is_said() -> None:
+    assert [settings(instances=said).instances for said in (None, 1, 4)] == [0, 1, 4]
+
+
+# -- an object and a baseline in the file ------------------------------------------------------------------------------
+
+
+def test_the_file_may_name_an_object_whose_module_lies_beside_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (here / "sub").mkdir()
+    file = here / "sub" / "streamspec.toml"
+    file.write_text('[target]\nobject = "mine:make"\nclaims = ["rendezvous"]\n[run]\nrules = ["OI"]\n')
+    made = settings(config=str(file))
+    assert (made.object, made.claims, made.rules, made.look.url) == ("mine:make", ("rendezvous",), ("OI",), "")
+    assert sys.path[0] == str(here / "sub")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('url = "http://127.0.0.1:1/"', "http://127.0.0.1:1/: either a server is judged or an object"),
+        ('spawn = "serve"', "--spawn: either a server is judged or an object"),
+    ],
+)
+def test_a_file_names_a_server_or_an_object(here: Path, more: str, said: str) -> None:
+    (here / "streamspec.toml").write_text(f'[target]\nobject = "mine:make"\n{more}\n')
+    with pytest.raises(UsageError, match=said):
+        settings()
+
+
+def test_an_object_and_a_file_cannot_both_be_meant(here: Path) -> None:
+    (here / "t.toml").write_text("")
+    with pytest.raises(UsageError, match="--object and --config both say what is judged"):
+        settings(object_="mine:make", config="t.toml")
+
+
+def test_a_baseline_of_the_file_lies_beside_it_and_an_option_wins(here: Path) -> None:
+    (here / "sub").mkdir()
+    file = here / "sub" / "streamspec.toml"
+    file.write_text('[target]\nurl = "http://127.0.0.1:1/"\n[run]\nbaseline = "b.toml"\n')
+    assert settings(config=str(file)).baseline == here / "sub" / "b.toml"
+    assert settings(config=str(file), baseline="mine.toml").baseline == Path("mine.toml")
+    assert settings("http://127.0.0.1:1/").baseline is None

@@ -13,7 +13,7 @@ from streamspec.harness.core.event import Completed, Event
 from streamspec.harness.core.history import History
 from streamspec.harness.core.judge import Outcome, judge
 from streamspec.harness.core.plan import Skip
-from streamspec.harness.core.run import About, Result, Run, exit_code, lines
+from streamspec.harness.core.run import About, Figure, Result, Run, Section, exit_code, lines
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, item, told, written
 from streamspec.harness.engine import store
 from streamspec.harness.rejudge import rejudge
@@ -198,3 +198,12 @@ def test_an_unknown_rule_is_named(tmp_path: Path) -> None:
     stored(tmp_path, WHOLE)
     with pytest.raises(UsageError, match="--rule LC-99"):
         rejudge(tmp_path, ("LC-99",), strict=False)
+
+
+def test_what_was_counted_measured_and_crossed_is_told_again(tmp_path: Path) -> None:
+    """None of it can be made again from the histories."""
+    measured = Section("ttfe", (Figure("samples", 3), Figure("p99", 12.5, "ms"), Figure("where", "here")))
+    before = replace(stored(tmp_path, WHOLE), crossed=("ttfe.p99 is 12.5 ms",), sections=(measured,))
+    store.save_run(tmp_path, before)
+    again = rejudge(tmp_path, (), strict=False)
+    assert (again.crossed, again.sections, exit_code(again)) == (before.crossed, (measured,), 1)

@@ -87,7 +87,7 @@ def test_an_empty_file_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[targets]", "unknown key targets (there are target, run); did you mean target?"),
+        ("[targets]", "unknown key targets (there are target, run, pytest); did you mean target?"),
         ("[target]\nroels = 1", "unknown key target.roels"),
         ("[run]\neffrt = 'full'", "unknown key run.effrt"),
         ("target = 1", "target is a table, written [target]"),

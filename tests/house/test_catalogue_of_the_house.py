@@ -39,6 +39,7 @@ NEEDS: Final = {
         "error-channel",
         "auth",
         "auth:look",
+        "auth:other",
         "heartbeat",
         "resume",
         "bulk",

@@ -102,6 +102,7 @@ PLUGIN_FOLDERS = re.compile(
 DOORS = {
     *("streamspec.harness.cli", "streamspec.harness.pytest_plugin"),
     *("streamspec.reference_impl.__main__", "streamspec.reference_impl.objects"),
+    *("streamspec.harness.load_child", "streamspec.harness.load.locustfile"),
 }
 
 

@@ -241,7 +241,7 @@ def test_a_shutdown_ends_a_script_that_would_go_on(serving: Serving, exchange: E
 )
 def test_without_the_token_nothing_is_to_be_had(serving: Serving, exchange: Exchange, wanted: str, given: str) -> None:
     async def story() -> None:
-        async with asyncio.timeout(10), serving(App(ROLES, token=TOKEN)) as port:
+        async with asyncio.timeout(10), serving(App(ROLES, (), TOKEN)) as port:
             status, head, _ = parts(await exchange(port, f"/protected{wanted}", headers=given))
             assert (status, b"\r\nwww-authenticate: bearer realm=" in head) == (401, True)
 
@@ -286,6 +286,43 @@ def test_with_the_token_everything_is_there_and_that_is_declared(serving: Servin
             assert b"event: end" in await exchange(port, "/protected/finite?n=1", headers=KNOWN)
 
     asyncio.run(story())
+
+
+OTHER: Final = "0ther"
+GUEST: Final = f"authorization: Bearer {OTHER}\r\n"
+BEHIND: Final = "last-event-id: 1\r\n"
+
+
+@pytest.mark.parametrize(("variant", "status"), [("", 403), ("shows-runs-to-others", 200)])
+def test_a_run_belongs_to_the_client_that_first_named_it(
+    serving: Serving, exchange: Exchange, variant: str, status: int
+) -> None:
+    prefix = f"/broken/{variant}" if variant else "/protected"
+
+    async def story() -> None:
+        async with asyncio.timeout(10), serving(App(ROLES, variants(), TOKEN, OTHER)) as port:
+
+            async def answered(wanted: str, given: str, method: str = "GET") -> int:
+                return parts(await exchange(port, f"{prefix}{wanted}", headers=given, method=method))[0]
+
+            said = json.loads(parts(await exchange(port, f"{prefix}/script/features", headers=GUEST))[2])
+            assert fits(said, "features")
+            assert said["declares"]["isolated"] is True
+            assert await answered(path("sse", "a", GENERATE), KNOWN) == 200
+            assert await answered("/script/gate?run=b&name=c", KNOWN, "POST") == 200
+            assert await answered(path("sse", "a", GENERATE), GUEST + BEHIND) == status
+            assert await answered("/script/witness?run=a", GUEST) == status
+            assert await answered("/script/gate?run=b&name=c", GUEST, "POST") == status
+            assert await answered(path("sse", "b", GENERATE), GUEST) == status
+            assert await answered(path("sse", "a", GENERATE), KNOWN + BEHIND) == 200
+            assert await answered("/script/witness?run=a", KNOWN) == 200
+            assert await answered(path("sse", "c", GENERATE), GUEST) == 200
+
+    asyncio.run(story())
+
+
+def test_with_one_client_nobody_is_kept_from_anything() -> None:
+    assert "isolated" not in json.dumps(features(protected=True))
 
 
 @pytest.mark.parametrize("way", ["option", "environment"])

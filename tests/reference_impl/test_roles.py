@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import zlib
 from typing import TYPE_CHECKING
 
 import pytest
 from stream_stories import run
 
-from streamspec.reference_impl import bulk, session
+from streamspec.reference_impl import bulk, payload, session
 from streamspec.reference_impl.frame import Failed, Heartbeat, Item, RecordFailed
 from streamspec.reference_impl.mount import Mount, mounted
 from streamspec.reference_impl.roles import ROLES, TEXTS, resumed_after
@@ -45,7 +46,9 @@ def _numbers(sent: list[Produced | End]) -> list[int]:
 def test_large_sends_items_of_about_the_size_asked_for() -> None:
     sent = run(_sent("/large", "n=5&item_bytes=1000"))
     assert _numbers(sent) == [1, 2, 3, 4, 5]
-    assert all(isinstance(frame, Item) and len(frame.text) == 960 for frame in sent)
+    shown = [json.loads(payload.of(frame)) for frame in sent if isinstance(frame, Item)]
+    assert [one["n"] for one in shown] == [1, 2, 3, 4, 5]
+    assert all(len(one["text"]) == 960 for one in shown)
 
 
 def test_large_goes_up_to_a_gibibyte() -> None:

@@ -29,7 +29,7 @@ Get = Callable[..., bytes]
 Body = Callable[[bytes], bytes]
 Exchange = Callable[..., Awaitable[bytes]]
 Serving = Callable[[App], AbstractAsyncContextManager[int]]
-Spawned = Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]
+Spawned = Callable[..., AbstractContextManager["subprocess.Popen[bytes]"]]
 PortOf = Callable[["subprocess.Popen[bytes]"], int]
 
 END = b"event: end\ndata: {}\n\n"
@@ -300,6 +300,19 @@ def test_the_server_says_one_line_and_ends_with_its_parents_pipe(spawned: Spawne
         assert process.wait(10) == 0
         assert process.stdout.read() == b""
         assert process.stderr.read() == b""
+
+
+def test_the_good_one_alone_has_no_variants(spawned: Spawned, port_of: PortOf, exchange: Exchange) -> None:
+    with spawned("--good-alone") as process:
+        port = port_of(process)
+
+        async def asked(path: str) -> bytes:
+            async with asyncio.timeout(10):
+                return await exchange(port, path)
+
+        assert b"\r\ncontent-length: 0\r\n" in asyncio.run(asked("/broken/"))
+        assert asyncio.run(asked("/broken/ends-twice/finite?n=1")).startswith(b"HTTP/1.1 404")
+        assert b"event: end" in asyncio.run(asked("/finite?n=1"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -23,7 +23,8 @@ from streamspec.harness.core.script import expanded
 from streamspec.harness.discovery import all_rules
 from streamspec.harness.drivers.sse import SSE
 from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.session import Stage, play
+from streamspec.harness.engine.session import play
+from streamspec.harness.engine.stage import Stage
 from streamspec.scenarios.conformance import leaks, leaving, pressure
 
 if TYPE_CHECKING:

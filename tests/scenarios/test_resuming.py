@@ -18,7 +18,8 @@ from streamspec.harness.core.ports import Body, Request
 from streamspec.harness.core.profile import Clause, Profile
 from streamspec.harness.drivers.sse import SSE
 from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.session import Stage, play
+from streamspec.harness.engine.session import play
+from streamspec.harness.engine.stage import Stage
 from streamspec.scenarios.conformance.resume import RESUME, RESUME_FINISHED
 
 if TYPE_CHECKING:

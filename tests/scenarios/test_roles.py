@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
 
 from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.script import Await, Read
-from streamspec.scenarios.conformance.roles import FAILING, SIBLINGS
+from streamspec.scenarios.conformance.roles import EMPTY, EMPTY_IN_TURN, FAILING, SIBLINGS
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.case import Scenario
 
 
 def test_the_first_failing_session_is_patient_with_slow_failures() -> None:
     reads = [act for session in FAILING.script.sessions for act in session.acts if isinstance(act, Read)]
     assert [(read.budget, read.quiet) for read in reads] == [("finite_ms", False), *[("failing_ms", True)] * 2]
     assert BUDGETS_MS["finite_ms"] >= 30_000
+
+
+@pytest.mark.parametrize(("scenario", "third_beside"), [(EMPTY, "empty-2"), (EMPTY_IN_TURN, "")])
+def test_the_first_empty_session_is_patient_with_slow_ends(scenario: Scenario, third_beside: str) -> None:
+    """It comes by itself: what takes its time only once, like a model that is loaded, holds up no other."""
+    acts = [act for session in scenario.script.sessions for act in session.acts if isinstance(act, Read)]
+    assert [read.budget for read in acts] == ["patience_ms", "item_ms", "item_ms"]
+    assert [session.beside for session in scenario.script.sessions] == ["", "", third_beside]
+    assert BUDGETS_MS["patience_ms"] >= 15_000
 
 
 def test_no_end_at_a_fixed_time_can_fall_right_after_the_cancel_in_every_round() -> None:

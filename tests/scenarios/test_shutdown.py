@@ -17,7 +17,8 @@ from streamspec.harness.core.ports import Body, Request
 from streamspec.harness.core.profile import Clause, Profile
 from streamspec.harness.drivers.sse import SSE
 from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.session import Stage, play
+from streamspec.harness.engine.session import play
+from streamspec.harness.engine.stage import Stage
 from streamspec.scenarios.conformance.looks import LOOK_ONCE
 from streamspec.scenarios.conformance.shutdown import SHUTDOWN
 

@@ -40,14 +40,15 @@ VARIANTS: Final = tuple(variant for variant in variants() if variant.by == "run"
 SERVED: Final = tuple((variant, on) for variant in VARIANTS for on in variant.on if on != "inprocess")
 RULES: Final = {rule.id: rule for rule in all_rules()}
 BAD: Final = (Outcome.FAIL, Outcome.WARN)
-# Where a declaration allows what the variant does: an empty line may be a heartbeat.
-UNSAID: Final = {"ND-13": "idle"}
+# Where a declaration allows what the variant does: an empty line may be a heartbeat; and where a script says more.
+UNSAID: Final = {"ND-13": "idle", "AU-05": "resumable"}
 GUIDE: Final = "guide"  # NDJSON in the dialect of seed 003
 # Only a server that plays our scripts is judged by rules with such needs.
 SCRIPTED: Final = frozenset({"script", *FEATURES, *(f"told:{name}" for name in WITNESS)})
 
 TOKEN: Final = "the-token-of-this-matrix"
-STRANGERS: Final = frozenset({"AU-01", "AU-03"})  # rules about targets that ask for credentials
+OTHER: Final = "another-token-of-this-matrix"
+STRANGERS: Final = frozenset({"AU-01", "AU-03", "AU-05"})  # rules about targets that ask for credentials
 
 
 def takes_its_time(variant: Variant) -> bool:
@@ -68,7 +69,8 @@ JUDGED: Final = tuple(
 @pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
     """One process serves the reference and every variant, by path prefix."""
-    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes", "--token", TOKEN]
+    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes"]
+    command += ["--token", TOKEN, "--other-token", OTHER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout
         word, _, url = child.stdout.readline().strip().partition(" ")
@@ -78,19 +80,20 @@ def reference() -> Iterator[str]:
 
 
 def plays_scripts(kills: str) -> bool:
-    return any(word in SCRIPTED for need in RULES[kills].needs for word in need.split("|"))
+    return kills == "AU-05" or any(word in SCRIPTED for need in RULES[kills].needs for word in need.split("|"))
 
 
-def judged(url: str, on: str, kills: str = "") -> Run:
-    """Everything, or the cases that promise one rule; a rule about a process gets one of its own."""
+def judged(url: str, on: str, kills: str = "", unsaid: str = "") -> Run:
+    """Everything, or the cases that promise one rule; a rule about a process gets one of its own. A role that is
+    `unsaid` is played by scripts."""
     binding = "ndjson" if on == GUIDE else on
-    said = [word for word in embedded_target.roles(binding) if not word.startswith(UNSAID.get(kills, "-"))]
+    said = [word for word in embedded_target.roles(binding) if not word.startswith(unsaid or UNSAID.get(kills, "-"))]
     if on == GUIDE:
         said = [word.replace("finite?n=100", "finite?n=100&errors=10") for word in said]
     spawn = ""
     if (SLOW_TOO and not kills) or "process" in " ".join(RULES[kills].needs if kills else ()):
         port = free_port()
-        spawn = embedded_target.COMMAND.format(port=port)
+        spawn = embedded_target.SERVER.format(port=port)
         url = re.sub(r":\d+/", f":{port}/", url, count=1)
     settings = Settings(
         look=Request(
@@ -98,6 +101,7 @@ def judged(url: str, on: str, kills: str = "") -> Run:
             headers=(("Authorization", f"Bearer {TOKEN}"),) if kills in STRANGERS else (),
         ),
         auth="bearer" if kills in STRANGERS else "",
+        other=(("Authorization", f"Bearer {OTHER}"),) if kills in STRANGERS else (),
         roles=tuple(said),
         tells=() if kills == "BP-06" else embedded_target.TELLS,  # where items are counted, BP-05 speaks first
         binding=binding,
@@ -106,7 +110,7 @@ def judged(url: str, on: str, kills: str = "") -> Run:
         spawn=spawn,
         grace_ms=embedded_target.GRACE_MS if spawn else 0,
         claims=embedded_target.CLAIMS,
-        script=f"{url}script" if kills and plays_scripts(kills) else "",
+        script=f"{url}script" if kills and (unsaid or plays_scripts(kills)) else "",
     )
     return asyncio.run(run_target(settings, lambda *_: None))
 
@@ -132,6 +136,15 @@ def test_the_reference_itself_is_green(reference: str, on: str) -> None:
     seen = {line.rule.id: line.outcome for line in lines(run)}
     assert {rule for rule, outcome in seen.items() if outcome not in {Outcome.PASS, Outcome.SKIP}} == set()
     assert len([outcome for outcome in seen.values() if outcome is Outcome.PASS]) > 25
+
+
+@pytest.mark.parametrize(("path", "outcome"), [("", Outcome.PASS), ("broken/starts-over/", Outcome.WARN)])
+def test_an_id_that_nobody_knows_is_told_in_scripts_as_well(reference: str, path: str, outcome: Outcome) -> None:
+    run = judged(f"{reference}/{path}", "sse", "RC-04", unsaid="resumable")
+    assert [line.outcome for line in lines(run) if line.rule.id == "RC-04"] == [outcome]
+    asked = [r.history.header.requests["resumable"].url for r in run.results if r.history and r.case != "probe@sse"]
+    assert all("/script/sse?run=" in url for url in asked)
+    assert asked
 
 
 def test_every_rule_is_killed_by_some_variant() -> None:

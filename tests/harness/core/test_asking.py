@@ -12,6 +12,7 @@ import pytest
 from streamspec.harness.core.asking import NOBODYS, items_asked_for, items_read, request_of
 from streamspec.harness.core.event import Item
 from streamspec.harness.core.ports import Request
+from streamspec.harness.core.redaction import is_secret
 from streamspec.harness.core.script import Account, Act, Ask, Cancel, Read, Script, Session
 from streamspec.harness.core.steps import Complete, Generate, Send
 from streamspec.harness.core.written import ASK, CANCEL, head, item, told, written
@@ -74,6 +75,21 @@ def test_a_stranger_asks_without_any_secret_of_the_users(how: Literal["", "none"
     assert [value for name, value in asked.headers if name == "Authorization"] == left
     assert ("Cookie" in dict(asked.headers)) is (how == "")
     assert ("X-Who", "me") in asked.headers
+
+
+def test_another_client_asks_with_his_own_credentials_alone() -> None:
+    act = Ask(credentials="other")
+    asked = request_of(KNOWN, act, Session("look-1", "look", (act,)), 1, other=(("Cookie", "session=2"),))
+    told = {name: value for name, value in asked.headers if is_secret(name)}
+    assert told == {"Cookie": "session=2"}
+    assert ("X-Who", "me") in asked.headers
+
+
+def test_credentials_that_nobody_hands_in_are_shown_as_left_out() -> None:
+    act = Ask(credentials="other")
+    assert dict(request_of(KNOWN, act, Session("look-1", "look", (act,)), 1).headers)["Authorization"] == (
+        "[redacted: another client's]"
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_what_is_declared_is_needs_and_facts() -> None:
 
 def test_every_need_that_an_adapter_can_meet_is_of_the_closed_list() -> None:
     everything = {"resume": "exactly-once", "explicit_end": True, "codes": True, "limit_bytes": 1, "numbers": "text"}
-    more = {"lossy": "n", "auth": "bearer", "expiry": "end"}
+    more = {"lossy": "n", "auth": "bearer", "expiry": "end", "isolated": True, "signals_unknown": True}
     found = features_of(with_(declares=everything | more))
     assert found.needs() - {"script", "auth"} <= set(FEATURES)
 

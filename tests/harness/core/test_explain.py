@@ -422,6 +422,17 @@ def test_an_objects_failure_says_how_to_play_it_again() -> None:
     assert told.sent == ()
 
 
+def test_a_script_that_was_drawn_is_played_again_from_its_file() -> None:
+    history = played(send(0, 1), declared={"object": "mine.streams:make it"})
+    history = replace(history, header=replace(history.header, scenario="properties/object-calls"))
+    finding = broken(history.records[0], expected="a", got="b")
+    told = explain(RULE, Verdict(RULE.id, Outcome.FAIL, (finding,)), history, "case", "cases/a b.ndjson")
+    assert told.reproduce == (
+        "streamspec replay 'cases/a b.ndjson'",
+        f"streamspec judge 'cases/a b.ndjson' --rule {RULE.id}",
+    )
+
+
 def test_a_scripted_session_and_its_gates_are_reproduced_by_hand() -> None:
     history = written(*told("script-1", ASK, head(), item(0), Did("open:a b"), item(1), *CLOSE))
     steps = (Generate(1), Gate("a b"), Generate(1))

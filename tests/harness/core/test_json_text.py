@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamspec.harness.core.json_text import DUPLICATE, HUGE, TOO_DEEP, JsonText, read
+from streamspec.harness.core.json_text import DUPLICATE, HUGE, TOO_DEEP, JsonText, Reader, read
 
 DEPTH = 64
 
@@ -197,3 +197,9 @@ def test_every_beginning_of_a_text_that_stops_between_two_tokens_is_unfinished(v
         *([True] * (len(tokens) - 1)),
         False,
     ]
+
+
+@given(st.lists(VALUES.map(json.dumps) | st.text(max_size=6) | st.sampled_from(['{"a":1,"a":2}', "1e999", "[[[[[["])))
+def test_a_reader_reads_each_text_as_if_it_was_the_first(texts: list[str]) -> None:
+    reader = Reader(5)
+    assert [reader.read(text) for text in texts] == [read(text, 5) for text in texts]

@@ -17,8 +17,10 @@ from streamspec.harness.core.script import (
     Await,
     Call,
     Cancel,
+    Heal,
     Open,
     Pass,
+    Poison,
     Read,
     Script,
     Session,
@@ -42,7 +44,21 @@ def test_a_script_round_trips_through_json(script: Script) -> None:
 
 
 def test_every_act_is_named() -> None:
-    assert tuple(ACTS.values()) == (Ask, Read, Cancel, Account, Watch, Open, Stop, Await, Call, Settle, Pass)
+    assert tuple(ACTS.values()) == (
+        Ask,
+        Read,
+        Cancel,
+        Account,
+        Watch,
+        Open,
+        Stop,
+        Await,
+        Poison,
+        Heal,
+        Call,
+        Settle,
+        Pass,
+    )
 
 
 def test_a_session_is_repeated_as_often_as_the_effort_says() -> None:

@@ -100,6 +100,9 @@ def test_the_texts_that_are_sent_are_those_that_are_declared() -> None:
 
 def test_a_resumable_role_is_declared_and_is_of_event_streams() -> None:
     assert scripted().roles()["resumable"].attributes == {"guarantee": "at-least-once", "seq": "$.n"}
+    promises: dict[str, str | int | bool] = {"resume": "exactly-once", "isolated": True, "signals_unknown": True}
+    said = {"guarantee": "exactly-once", "isolated": "yes", "signals_unknown": "yes", "seq": "$.n"}
+    assert scripted(replace(ALL, declares=promises)).roles()["resumable"].attributes == said
     assert "resumable" not in scripted(binding="ndjson").roles()
     assert "resumable" not in scripted(replace(ALL, declares={})).roles()
 

@@ -352,12 +352,12 @@ def test_no_body_is_held_beyond_its_limits(begin: bytes) -> None:
 
 def test_an_element_is_parsed_once_and_its_octets_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed, counted = 0, 0
-    read, run = json_text.read, Nesting.run
+    read, run = json_text.Reader.read, Nesting.run
 
-    def reading(text: str, depth: int) -> json_text.JsonText:
+    def reading(self: json_text.Reader, text: str) -> json_text.JsonText:
         nonlocal parsed
         parsed += len(text)
-        return read(text, depth)
+        return read(self, text)
 
     def running(self: Nesting, data: bytes, at: int = 0) -> int:
         nonlocal counted
@@ -365,7 +365,7 @@ def test_an_element_is_parsed_once_and_its_octets_are_counted_once(monkeypatch: 
         counted += (place if place >= 0 else len(data)) - at
         return place
 
-    monkeypatch.setattr(json_text, "read", reading)
+    monkeypatch.setattr(json_text.Reader, "read", reading)
     monkeypatch.setattr(Nesting, "run", running)
     data = b'{"a":"' + b"x" * 9_000 + b'","data":[' + b'{"b":[1,"]"]},' * 1_000 + b'"' + b"x" * 9_000 + b'"]}'
     for step in (1, 7, len(data)):

@@ -410,19 +410,19 @@ def test_one_endless_text_is_never_held_beyond_its_limits() -> None:
 
 def test_a_text_over_many_lines_is_parsed_once_and_its_octets_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed, counted = 0, 0
-    read, run = json_text.read, Nesting.run
+    read, run = json_text.Reader.read, Nesting.run
 
-    def reading(text: str, depth: int) -> json_text.JsonText:
+    def reading(self: json_text.Reader, text: str) -> json_text.JsonText:
         nonlocal parsed
         parsed += len(text)
-        return read(text, depth)
+        return read(self, text)
 
     def running(self: Nesting, data: bytes, at: int = 0) -> int:
         nonlocal counted
         counted += len(data) - at
         return run(self, data, at)
 
-    monkeypatch.setattr(json_text, "read", reading)
+    monkeypatch.setattr(json_text.Reader, "read", reading)
     monkeypatch.setattr(Nesting, "run", running)
     data = b"[\n" + b" [1],\n" * 5_000 + b" 2\n]\n"
     decoder = NDJSON.decoder(PLAIN, "", LIMITS)

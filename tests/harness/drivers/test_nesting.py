@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from streamspec.harness.drivers._nesting import Nesting
@@ -63,3 +65,13 @@ def test_it_stops_at_the_first_array_in_an_object_when_asked_to() -> None:
 
 def test_it_stops_at_no_array_in_an_array() -> None:
     assert Nesting(to_array=True).run(b'{"a":{"b":[[]]}}') == 16
+
+
+def test_long_texts_are_read_as_octet_by_octet() -> None:
+    """Whoever looks for a quote and a backslash at once may pass over one of them."""
+    for parts in product([b'"', b"\\", b"[", b"x" * 9], repeat=5):
+        value = b'["' + b"".join(parts)
+        whole, slow = Nesting(), Nesting()
+        stops = [place for place in range(len(value)) if slow.run(value[place : place + 1]) >= 0]
+        assert whole.run(value) == (stops[0] + 1 if stops else -1)
+        assert stops or (whole.depth, whole.quoted) == (slow.depth, slow.quoted)

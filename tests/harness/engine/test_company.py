@@ -4,43 +4,54 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import pytest
 from virtual_bench import DEAD, LIVE, bench, case, outcomes
 from virtual_target import Answers, Scripted, in_virtual_time, item, sse_head
 
+from streamspec.harness.core.case import Case, Role
 from streamspec.harness.core.errors import NoVerdict
+from streamspec.harness.core.event import Closed, Ended
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.plan import Plan
+from streamspec.harness.core.ports import Request
 from streamspec.harness.engine.company import run_in_company
 from streamspec.harness.engine.runner import execute
+from streamspec.harness.rules.lifecycle_empty import LC_08
 from streamspec.harness.rules.sse import SSE_01
+from streamspec.scenarios.conformance.roles import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from streamspec.harness.core.case import Case
     from streamspec.harness.core.event import Event
-    from streamspec.harness.core.ports import Body, Request
+    from streamspec.harness.core.ports import Body
+    from streamspec.harness.core.rule import Rule
     from streamspec.harness.core.run import Result
     from streamspec.harness.engine.company import Another
     from streamspec.harness.engine.runner import Bench
 
+NOTHING = Role("empty", Request("http://127.0.0.1/nothing"))
 SPOILT: list[tuple[float, tuple[Event | Body, ...]]] = [(1.0, (sse_head(kind="text/html"), item(1)))]
 
 
 class Run:
     """Cases in company, then what is left of them alone; and how often the target was started anew meanwhile."""
 
-    def __init__(self, cases: Sequence[Case], answers: Answers, others: Sequence[Another] = ()) -> None:
+    def __init__(
+        self, cases: Sequence[Case], answers: Answers, others: Sequence[Another] = (), rule: Rule = SSE_01
+    ) -> None:
         self.renewals = 0
         self.results: list[Result] = []
         self.done: frozenset[str] = frozenset()
         target = Scripted(answers)
-        table = replace(bench(target), renew=self._renew)
+        table = replace(bench(target), renew=self._renew, rules=(rule,))
+        table = replace(table, target=replace(table.target, roles=MappingProxyType({"empty": NOTHING})))
 
         async def main() -> None:
-            plan = Plan(tuple(cases), (SSE_01,), ())
+            plan = Plan(tuple(cases), (rule,), ())
             self.done, lost = await run_in_company(plan, table, others, self.results, lambda *_: None)
             await execute(plan, table, self.results, lambda *_: None, lost, self.done)
 
@@ -131,3 +142,30 @@ def test_a_second_target_that_answers_badly_accuses_nobody() -> None:
 def test_a_target_that_cannot_be_started_twice_is_judged_by_one() -> None:
     run = Run([case(name) for name in LONELY], lambda *_: LIVE, [another(lambda *_: LIVE, [], "the port is taken")])
     assert outcomes(run.results) == [Outcome.PASS] * 4
+
+
+OPEN: list[tuple[float, tuple[Event | Body, ...]]] = [(1.0, (sse_head(),))]
+OVER: list[tuple[float, tuple[Event | Body, ...]]] = [*OPEN, (1.0, (Ended("chunked", 0), Closed("eof")))]
+HANGS = Case("empty@sse", EMPTY, "sse", ("LC-08",), 0, alone=False)
+
+
+def test_an_empty_stream_that_hung_in_company_is_opened_once_more_alone_and_not_waited_for_as_long() -> None:
+    run = Run([HANGS], lambda request, _n: OPEN if request == NOTHING.request else LIVE, rule=LC_08)
+    assert outcomes(run.results) == [Outcome.FAIL]
+    (alone,) = run.results
+    assert alone.history
+    assert alone.history.records[-1].t_ns / 1e9 == pytest.approx(5.0, abs=0.2)
+
+
+def test_an_empty_stream_that_hung_in_company_only_is_not_accused() -> None:
+    opened: list[str] = []
+
+    def answers(request: Request, _n: int) -> Sequence[tuple[float, tuple[Event | Body, ...]]]:
+        if request != NOTHING.request:
+            return LIVE
+        opened.append(request.url)
+        return OPEN if len(opened) <= len(EMPTY.script.sessions) else OVER
+
+    run = Run([HANGS], answers, rule=LC_08)
+    assert run.done == frozenset()
+    assert outcomes(run.results) == [Outcome.PASS]

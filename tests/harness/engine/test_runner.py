@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING
 from virtual_bench import DEAD, LIVE, bench, case, outcomes
 from virtual_target import Answers, Scripted, in_virtual_time
 
+from streamspec.harness.core.event import Opened
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.plan import Plan
+from streamspec.harness.core.rule import Finding, Level, Rule, held, unknown
 from streamspec.harness.drivers.sse import SSE
 from streamspec.harness.engine import store
 from streamspec.harness.engine.runner import execute
 from streamspec.harness.rules.sse import SSE_01
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from streamspec.harness.core.ports import Decoder, Driver
+    from virtual_target import Batch
+
+    from streamspec.harness.core.history import History
+    from streamspec.harness.core.ports import Decoder, Driver, Request
     from streamspec.harness.core.run import Result
 
 
@@ -71,3 +77,42 @@ def test_progress_counts_cases() -> None:
     plan = Plan((case("one"), case("two")), (SSE_01,), ())
     in_virtual_time(execute(plan, bench(Scripted(lambda *_: LIVE)), [], lambda *told_now: told.append(told_now)))
     assert told == [("one@sse", 0, 2), ("two@sse", 1, 2), ("done", 2, 2)]
+
+
+def _first_look(h: History) -> Iterator[Finding]:
+    heads = h.of(Opened, "look-1")
+    yield held(heads) if heads else unknown("it was not answered")
+
+
+OPENED = Rule("XX-01", Level.MUST, "The first look is answered.", "nobody", "it counts", _first_look, (), ())
+
+
+def tried(answers: Answers, **budgets_ms: float) -> list[Result]:
+    """One case that can tell only when its own look is answered: the second of the target's requests."""
+    results: list[Result] = []
+    one = replace(case("one"), promises=("XX-01",))
+    table = replace(bench(Scripted(answers)), rules=(OPENED,))
+    table = replace(table, budgets={**table.budgets, **budgets_ms})
+    in_virtual_time(execute(Plan((one,), (OPENED,), ()), table, results, lambda *_: None))
+    return results
+
+
+def test_a_case_that_could_not_tell_is_tried_again_and_tells() -> None:
+    first, second = tried(lambda _request, n: DEAD if n == 2 else LIVE)
+    assert (first.case, first.promises, first.verdicts) == ("one@sse", (), ())
+    assert (second.case, second.promises, outcomes([second])) == ("one@sse~2", ("XX-01",), [Outcome.PASS])
+
+
+def test_what_twice_the_same_could_not_be_told_is_not_tried_a_third_time() -> None:
+    asked: list[int] = []
+
+    def answers(_request: Request, n: int) -> Sequence[Batch]:
+        asked.append(n)
+        return DEAD if n in {2, 5} else LIVE
+
+    assert outcomes(tried(answers)) == [Outcome.INCONCLUSIVE]
+    assert asked == [1, 2, 3, 4, 5, 6]  # two tries, each with a look before it and one after it
+
+
+def test_no_further_try_is_made_when_its_time_is_over() -> None:
+    assert outcomes(tried(lambda _request, n: DEAD if n == 2 else LIVE, again_ms=0.0)) == [Outcome.INCONCLUSIVE]

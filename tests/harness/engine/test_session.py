@@ -30,7 +30,8 @@ from streamspec.harness.core.profile import Profile
 from streamspec.harness.core.script import LOOK, Act, Ask, Await, Cancel, Read, Script, Session, Stop
 from streamspec.harness.drivers.sse import SSE
 from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.session import Stage, play
+from streamspec.harness.engine.session import play
+from streamspec.harness.engine.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -17,7 +17,8 @@ from streamspec.harness.core.script import Account, Act, Ask, Cancel, Read, Scri
 from streamspec.harness.drivers.sse import SSE
 from streamspec.harness.engine.clock import now_ns
 from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.session import Stage, play
+from streamspec.harness.engine.session import play
+from streamspec.harness.engine.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

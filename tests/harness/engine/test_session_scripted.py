@@ -37,7 +37,8 @@ from streamspec.harness.core.scripted import Scripted
 from streamspec.harness.core.steps import Gate, Generate, Send, Step
 from streamspec.harness.drivers.sse import SSE
 from streamspec.harness.engine.recorder import Recorder
-from streamspec.harness.engine.session import Stage, play
+from streamspec.harness.engine.session import play
+from streamspec.harness.engine.stage import Stage
 from streamspec.harness.engine.telling import accountant, carried_out
 
 if TYPE_CHECKING:
@@ -295,3 +296,13 @@ def test_a_stream_that_was_refused_has_no_witness(answer: Event) -> None:
 def test_a_script_that_is_too_long_for_a_url_is_our_error() -> None:
     with pytest.raises(InternalError, match="script-1: its script makes a URL of"):
         played(adapter(lambda _: whole(PLAYING)), session(Ask(), steps=(Send((json.dumps("x" * 6_000),)),)))
+
+
+def test_another_client_asks_for_the_run_behind_whose_id_it_resumes() -> None:
+    own = session(Ask(), ONE, Cancel("rst"))
+    guest = session(Ask(after="script-1", credentials="other"), name="script-2")
+    again = session(Ask(after="script-1"), name="script-3")
+    stranger = session(Ask(credentials="other"), name="script-4")
+    _, target = played(adapter(lambda _: whole(PLAYING)), own, guest, again, stranger)
+    runs = [parse_qs(urlsplit(request.url).query)["run"][0] for request in target.asked]
+    assert runs == ["new-1", "new-1", "new-2", "new-3"]

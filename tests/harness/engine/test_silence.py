@@ -1,4 +1,4 @@
-"""Silence: a role that sends nothing is waited for once, and then asked no more; one item is enough to be forgiven."""
+"""Silence: a role that sends nothing is waited for once, then asked no more, or for less time; one item forgives."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.plan import Plan
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.script import Ask, Read, Script, Session
+from streamspec.harness.discovery import all_scenarios
 from streamspec.harness.engine.runner import execute
 from streamspec.harness.engine.silence import Silence
 from streamspec.harness.rules.sse import SSE_01
+from streamspec.scenarios.conformance.looks import LOOK_BESIDE
+from streamspec.scenarios.conformance.roles import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,3 +78,48 @@ def test_some_are_never_waited_for_too_long(role: str) -> None:
     silence = Silence()
     silence.waited(role, 1e9)
     assert not silence.lasts(role, 1.0)
+
+
+def budgets_of(script: Script) -> list[str]:
+    return [act.budget for session in script.sessions for act in session.acts if isinstance(act, Read)]
+
+
+def test_empty_streams_that_stayed_open_are_opened_once_more_all_at_once_and_for_less_time() -> None:
+    silence = Silence()
+    script = EMPTY.script
+    assert silence.shortened(script, 15_000) == script
+    silence.waited("empty", 15_000)
+    shorter = silence.shortened(script, 15_000)
+    assert [session.beside for session in shorter.sessions] == ["", "empty-1", "empty-2"]
+    assert budgets_of(shorter) == ["once_more_ms"] * 3
+    assert [s.acts[0] for s in shorter.sessions] == [s.acts[0] for s in script.sessions]
+
+
+def test_an_empty_stream_that_ends_is_forgiven_and_no_end_forgives_another_role() -> None:
+    silence = Silence()
+    for role in ("empty", "finite"):
+        silence.waited(role, 15_000)
+        silence.ended(role)
+    assert silence.shortened(EMPTY.script, 15_000) == EMPTY.script
+    assert silence.lasts("finite", 15_000)
+
+
+def test_a_hushed_target_is_looked_at_for_a_moment_until_an_item_comes() -> None:
+    script = LOOK_BESIDE.script
+    silence = Silence(hushed=True)
+    assert set(budgets_of(silence.shortened(script, 15_000))) == {"lasting_ms"}
+    silence.heard("finite")
+    assert silence.hushed
+    silence.heard("look")
+    assert silence.shortened(script, 15_000) == script
+
+
+@pytest.mark.parametrize("scenario", all_scenarios(), ids=lambda scenario: scenario.id)
+def test_no_request_is_given_less_time(scenario: Scenario) -> None:
+    """Only reads are cut short: who is not answered in time may be accused of that."""
+    silence = Silence(waited_ms={"empty": 15_000}, hushed=True)
+    shorter = silence.shortened(scenario.script, 15_000)
+    assert [s.id for s in shorter.sessions] == [s.id for s in scenario.script.sessions]
+    for before, after in zip(scenario.script.sessions, shorter.sessions, strict=True):
+        assert [a for a in after.acts if not isinstance(a, Read)] == [a for a in before.acts if not isinstance(a, Read)]
+        assert before.role in {"look", "empty"} or after == before

@@ -68,6 +68,24 @@ def test_a_name_that_does_not_resolve_is_said_so() -> None:
     assert refusal(host="name.invalid", port=1)[0] == "unresolved"
 
 
+def test_an_address_is_looked_up_by_nobody(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
+    async def case() -> None:
+        async def handler(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"here")
+            await writer.drain()
+
+        async def look_up(*_: object, **__: object) -> None:
+            raise AssertionError("somebody was asked")
+
+        async with serve(handler) as port:
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+            connection = await connect("127.0.0.1", port, connect_ms=5_000)
+            assert await connection.receive(9) == b"here"
+            await connection.close()
+
+    asyncio.run(case())
+
+
 def test_each_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
     async def case() -> None:
         async def handler(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
