@@ -17,7 +17,7 @@ from schedule_search import bench_of, drawn, explore
 from streamspec.harness.core.script import script_from_json, script_to_json
 from streamspec.harness.engine.objects import history_of
 
-SCHEDULES = int(os.environ.get("STREAMSPEC_SCHEDULES", "300"))
+SCHEDULES = int(os.environ.get("STREAMSPEC_SCHEDULES", "200"))
 THREAD_SCHEDULES = int(os.environ.get("STREAMSPEC_THREAD_SCHEDULES", "30"))
 FIRST_SEED = int(os.environ.get("STREAMSPEC_SEED", "0"))
 AWAITED = ["AIO", "AIO_TABLED", "asyncio:Queue", "anyio:create_memory_object_stream", Awaited]
