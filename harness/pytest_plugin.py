@@ -101,7 +101,7 @@ def stream(request: pytest.FixtureRequest) -> Iterator[Streams]:
     if WORKSHOP not in stash:
         stash[WORKSHOP] = Workshop(request.config.rootpath)
         stash.setdefault(OPEN, []).append(stash[WORKSHOP].close)
-    streams = request.node.stash[STREAMS] = Streams(stash[WORKSHOP], request.node.nodeid)
+    streams = request.node.stash[STREAMS] = Streams(stash[WORKSHOP], request.node.nodeid, request.path.parent)
     try:
         yield streams
     finally:

@@ -72,10 +72,9 @@ class Workshop:
         self._started: dict[Path, Settings] = {}
         self._ends: list[Callable[[], object]] = []
 
-    def settings(self, path: Path | None) -> Settings:
+    def settings(self, path: Path) -> Settings:
         """What a file says of its target, which is started once where it is to be started. Raises `UsageError`, and
         `NoVerdict` when it does not start."""
-        path = path or self.root / target_file.NAME
         if path not in self._started:
             settings = run_settings("", {**UNSAID, "config": str(path)})
             if settings.object or not settings.look.url:
@@ -84,6 +83,11 @@ class Workshop:
                 self._start(settings)
             self._started[path] = settings
         return self._started[path]
+
+    def nearest(self, folder: Path) -> Path:
+        """The file in this folder, or in the next one above it up to the root; that of the root without any."""
+        inside = [at / target_file.NAME for at in (folder, *folder.parents) if at.is_relative_to(self.root)]
+        return next((path for path in inside if path.is_file()), self.root / target_file.NAME)
 
     def _start(self, settings: Settings) -> None:
         port = urlsplit(settings.look.url).port or 80
@@ -267,8 +271,9 @@ class Stream:
 class Streams:
     """Opens streams for one test: `stream(url)`, or `stream(role="finite")` of the target in streamspec.toml."""
 
-    def __init__(self, workshop: Workshop, test: str) -> None:
+    def __init__(self, workshop: Workshop, test: str, folder: Path) -> None:
         self._workshop = workshop
+        self._folder = folder
         self._test = _ODD.sub("-", test).strip("-")
         self._talks: list[_Talk] = []
         self._numbers = itertools.count(1)
@@ -287,7 +292,8 @@ class Streams:
         **declared_as: str | int,
     ) -> Stream:
         """Open one. `role` says what the endpoint does (docs/targets.md), and further words what is declared of it:
-        `seq="$.n"`, `items=100`. Without a `url` it is that of this role in `streamspec.toml` (or in `file`).
+        `seq="$.n"`, `items=100`. Without a `url` it is that of this role in the nearest `streamspec.toml` (or in
+        `file`).
         Raises `AssertionError` when there is no stream, `UsageError` for words that mean nothing."""
         __tracebackhide__ = True
         if sum(len(talk.streams) for talk in self._talks) >= STREAMS_MAX:
@@ -302,7 +308,7 @@ class Streams:
         else:
             if method or data:
                 raise UsageError("method and data are said with a url; without one streamspec.toml says them")
-            settings = self._workshop.settings(Path(file) if file else None)
+            settings = self._workshop.settings(Path(file) if file else self._workshop.nearest(self._folder))
             look = replace(settings.look, headers=(*settings.look.headers, *config.headers(words)))
             roles = target_file.merged(settings.roles, tuple(said))
             binding, profile = binding or settings.binding, profile or settings.profile or "plain"

@@ -36,7 +36,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 @pytest.fixture
 def streams(workshop: Workshop) -> Iterator[Streams]:
-    made = Streams(workshop, "test_it.py::test_it")
+    made = Streams(workshop, "test_it.py::test_it", workshop.root)
     yield made
     made.close()
 
@@ -52,6 +52,21 @@ def endless(connection: socket.socket) -> None:
     request(connection)
     connection.sendall(CHUNKED_HEAD + b"".join(chunk(event(n)) for n in range(1, 4)))
     connection.recv(1)
+
+
+def test_the_nearest_file_says_what_a_role_is(tmp_path: Path) -> None:
+    made = Workshop(tmp_path / "root")
+    below = tmp_path / "root" / "service" / "tests"
+    below.mkdir(parents=True)
+    try:
+        outside, top, near = (at / "streamspec.toml" for at in (tmp_path, made.root, below.parent))
+        outside.touch()
+        assert made.nearest(below) == top
+        near.touch()
+        assert made.nearest(below) == near
+        assert made.nearest(tmp_path) == top
+    finally:
+        made.close()
 
 
 def open_finite(streams: Streams, url: str, items: int = 3) -> Stream:
