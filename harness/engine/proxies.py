@@ -72,7 +72,16 @@ class Toxiproxy:
             await self._call(proxy.disable)
 
     async def heal(self) -> None:
+        """Take away what was put on the way. Toxiproxy may wait for 25 s when it takes a toxic from a connection that
+        is just ending, and each time from then on: there the way itself is made anew."""
         toxics, self._toxics = self._toxics, []
+        if self.tally is None and toxics:
+            self._is_down = False
+            for (host, port), proxy in tuple(self._made.items()):
+                await self._call(proxy.destroy)
+                del self._made[host, port]
+                await self.lead(host, port)
+            return
         for proxy in self._made.values():
             for name in toxics:
                 await self._call(proxy.destroy_toxic, name)
