@@ -20,14 +20,14 @@ from streamspec.harness.core.case import Scenario
 from streamspec.harness.core.errors import InternalError, UsageError
 from streamspec.harness.core.fault import PROXY, TIMES, Fault, broken_by, judged_beside, widened
 from streamspec.harness.core.plan import Plan, plan
-from streamspec.harness.core.run import Figure, Result, Section, merged, unrun
+from streamspec.harness.core.run import Figure, Result, Section, merged
 from streamspec.harness.core.script import Heal
 from streamspec.harness.core.toxic import Toxic
 from streamspec.harness.discovery import constants
 from streamspec.harness.embedded_run import declared
 from streamspec.harness.engine import store
 from streamspec.harness.engine.proxies import embedded, given
-from streamspec.harness.engine.runner import begun_anew, run_alone
+from streamspec.harness.engine.runner import run_next
 from streamspec.harness.engine.way import DOWN, Poisoned
 from streamspec.harness.serving import directory_of, judge_server, only
 
@@ -217,9 +217,7 @@ class _Driver:
             await there.way.act(Heal())
 
     async def _run(self, case: Case, bench: Bench) -> Result:
-        if self.lost and not await begun_anew(bench):
-            return unrun(case, f"the target was not back after {self.lost}")
-        result, self.lost = await run_alone(case, bench, renewed=bool(self.lost))
+        result, self.lost = await run_next(case, bench, self.lost)
         return result
 
     def _section(self, way: Poisoned) -> Section:

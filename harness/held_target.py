@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.assembly import object_station
 from streamspec.harness.core.errors import NoVerdict, UsageError
-from streamspec.harness.core.plan import Plan, lacking, plan
+from streamspec.harness.core.plan import Plan, lacking
 from streamspec.harness.core.run import About, Result, Run, unrun
-from streamspec.harness.discovery import all_rules, all_scenarios
+from streamspec.harness.discovery import all_scenarios
 from streamspec.harness.engine import store
 from streamspec.harness.engine.objects import run_object_case
-from streamspec.harness.engine.runner import begun_anew, result_of, run_alone
+from streamspec.harness.engine.runner import result_of, run_next
 from streamspec.harness.engine.spawn import PORT_WORD
 from streamspec.harness.serving import directory_of, judge_server, only, stopped_by
 from streamspec.harness.turns import Turn
@@ -252,9 +252,7 @@ class _Life:
         async def drive(bench: Bench, judged: Judged, _: Progress) -> None:
             lost = judged.lost
             settings = self._part.settings
-            whole = plan(all_scenarios(), all_rules(), bench.target, settings.seed)
-            whole = replace(whole, cases=tuple(replace(case, id=case.id + bench.mark) for case in whole.cases))
-            judged.plan = whole
+            judged.plan = judged.whole
             assert judged.probed
             probe = result_of(judged.probed, (), bench.rules, bench.place)
             judged.results.append(probe)
@@ -264,9 +262,7 @@ class _Life:
                 try:
                     if turn:
                         await turn.take()
-                    if lost and not await begun_anew(bench):
-                        return unrun(case, f"the target was not back after {lost}")
-                    result, lost = await run_alone(case, bench, renewed=bool(lost))
+                    result, lost = await run_next(case, bench, lost)
                 except NoVerdict as gone:
                     return unrun(case, str(gone))
                 finally:
@@ -276,7 +272,7 @@ class _Life:
 
             if turn and not settings.spawn:
                 turn.give_back()
-            await self._serve(Opened(judged.about, bench.target, whole, probe), play, judged.results)
+            await self._serve(Opened(judged.about, bench.target, judged.whole, probe), play, judged.results)
 
         return drive
 

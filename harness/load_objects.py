@@ -11,14 +11,14 @@ import contextlib
 import inspect
 import sys
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from streamspec.harness.core.event import Expired, Lagged
+from streamspec.harness.core.event import Expired
 from streamspec.harness.core.history import Header
 from streamspec.harness.core.limits import LIMITS
-from streamspec.harness.core.load import LAG_LEAST_MS, Load
+from streamspec.harness.core.load import Load
 from streamspec.harness.core.objects import BINDING
 from streamspec.harness.core.ports import ObjectDriver
 from streamspec.harness.core.script import Call
@@ -27,13 +27,12 @@ from streamspec.harness.engine.making import Making, OverError, made_by, run
 from streamspec.harness.engine.playing import Play
 from streamspec.harness.engine.recorder import Recorder
 from streamspec.harness.load.engine import Engine
-from streamspec.harness.load.judging import judged
+from streamspec.harness.load_streams import Streams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from streamspec.harness.core.history import History
-    from streamspec.harness.core.load import Seen
     from streamspec.harness.core.objects import ObjectTarget
     from streamspec.harness.load_job import Job
 
@@ -58,30 +57,23 @@ def engine_of(job: Job, keep: Callable[[str, History], None]) -> Engine:
     )
     rules = tuple(rule for rule in all_rules() if rule.id in job.rules)
     header = _header(job, load, target)
-    now: set[Recorder] = set()
     loop = asyncio.get_running_loop()
 
-    async def one(number: int, due_ns: int, standing_ms: Callable[[], float]) -> tuple[Seen, Iterable[tuple[str, str]]]:
+    async def play(recorder: Recorder) -> None:
         if threading.active_count() > 2 * job.wanted.streams + STUCK_MAX:
             raise RuntimeError(f"{threading.active_count()} threads are inside of streams that do not give them back")
-        recorder = Recorder(LIMITS, lambda: int(loop.time() * 1e9))
-        late_ns = max(0, int(loop.time() * 1e9) - due_ns)
-        now.add(recorder)
-        try:
-            await _Stream(load, making, recorder, job.budgets[BUDGET]).play()
-        finally:
-            now.discard(recorder)
-        if (ms := standing_ms()) >= LAG_LEAST_MS:
-            recorder.add("", Lagged(round(ms, 1)), "harness")
-        shown = number * job.wanted.lanes + job.wanted.lane
-        history = recorder.seal(replace(header, case=f"{header.case}/stream-{shown}"))
-        return judged(history, rules, load, late_ns, keep)
+        await _Stream(load, making, recorder, job.budgets[BUDGET]).play()
 
-    def lagged(ms: float) -> None:
-        for recorder in now:
-            recorder.add("", Lagged(ms), "harness")
-
-    return Engine(job.wanted, one, job.budgets[BUDGET] + LETS_GO_S * 2e3, lagged)
+    streams = Streams(
+        job,
+        load,
+        header,
+        recorder=lambda: Recorder(LIMITS, lambda: int(loop.time() * 1e9)),
+        play=play,
+        keep=keep,
+        rules=rules,
+    )
+    return Engine(job.wanted, streams.one, job.budgets[BUDGET] + LETS_GO_S * 2e3, streams.lagged)
 
 
 def _header(job: Job, load: Load, target: ObjectTarget) -> Header:

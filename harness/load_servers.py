@@ -5,7 +5,6 @@ A door of the engine's process. Never here: when a stream begins, or what many o
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ssl
 from dataclasses import replace
@@ -13,25 +12,23 @@ from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.case import Capabilities, Control, Role
 from streamspec.harness.core.errors import UsageError
-from streamspec.harness.core.event import Ended, Lagged
+from streamspec.harness.core.event import Ended
 from streamspec.harness.core.limits import LIMITS
-from streamspec.harness.core.load import LAG_LEAST_MS, Load
+from streamspec.harness.core.load import Load
 from streamspec.harness.core.ports import Transport
 from streamspec.harness.discovery import all_drivers, all_rules, constants
 from streamspec.harness.engine.runner import Bench, header_of, recorder_of, stage_of
 from streamspec.harness.engine.session import play_one
 from streamspec.harness.load.engine import Engine
-from streamspec.harness.load.judging import judged
+from streamspec.harness.load_streams import Streams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from streamspec.harness.core.event import Event
     from streamspec.harness.core.history import History
     from streamspec.harness.core.limits import Limits
-    from streamspec.harness.core.load import Seen
     from streamspec.harness.core.ports import Body, Exchange, Request
-    from streamspec.harness.engine.recorder import Recorder
     from streamspec.harness.load_job import Job
 
 RECORDS_OF_A_KIND: Final = 5_000  # of one stream; what is beyond is counted, and no evidence
@@ -79,29 +76,17 @@ def engine_of(job: Job, keep: Callable[[str, History], None]) -> Engine:
     script = load.script()
     (session,) = script.sessions
     header = header_of(bench, f"load/{load.name}@{job.binding}", f"load/{load.name}", script, job.rules)
-    now: set[Recorder] = set()
-    loop = asyncio.get_running_loop()
-
-    async def one(number: int, due_ns: int, standing_ms: Callable[[], float]) -> tuple[Seen, Iterable[tuple[str, str]]]:
-        recorder = recorder_of(bench)
-        late_ns = max(0, int(loop.time() * 1e9) - due_ns)
-        now.add(recorder)
-        try:
-            await play_one(session, stage_of(bench, recorder))
-        finally:
-            now.discard(recorder)
-        if (ms := standing_ms()) >= LAG_LEAST_MS:
-            recorder.add("", Lagged(round(ms, 1)), "harness")
-        shown = number * job.wanted.lanes + job.wanted.lane
-        history = recorder.seal(replace(header, case=f"{header.case}/stream-{shown}"))
-        return judged(history, rules, load, late_ns, keep)
-
-    def lagged(ms: float) -> None:
-        for recorder in now:
-            recorder.add("", Lagged(ms), "harness")
-
+    streams = Streams(
+        job,
+        load,
+        header,
+        recorder=lambda: recorder_of(bench),
+        play=lambda recorder: play_one(session, stage_of(bench, recorder)),
+        keep=keep,
+        rules=rules,
+    )
     drain_ms = max(bench.budgets[name] for name in ("finite_ms", "head_ms")) + DRAIN_MORE_MS
-    return Engine(job.wanted, one, drain_ms, lagged)
+    return Engine(job.wanted, streams.one, drain_ms, streams.lagged)
 
 
 def _make_room(streams: int) -> None:

@@ -71,6 +71,7 @@ class Judged:
     problem: str = ""
     ended: list[Spawned] = field(default_factory=list)  # each target that we started
     sections: list[Section] = field(default_factory=list)
+    whole: Plan = field(default_factory=lambda: Plan((), (), ()))  # every case for it, whatever was asked for
     probed: History | None = None  # and what it was like before any case
     lost: str = ""  # whether it came back from that, in words
 
@@ -194,6 +195,7 @@ async def _judge(
         whole = replace(whole, cases=(case_of(settings.replay),))
     whole = replace(whole, cases=tuple(replace(case, id=case.id + bench.mark) for case in whole.cases))
     bench = replace(bench, rules=whole.rules)  # what the plan skips is judged nowhere
+    judged.whole = whole
     judged.probed, judged.lost = probed.history, "" if probed.back else "the probe"
     if drive:
         if not probed.back:

@@ -119,6 +119,14 @@ async def _until_told(
     return lost, spent_ms
 
 
+async def run_next(case: Case, bench: Bench, lost: str) -> tuple[Result, str]:
+    """Run one case behind others: on a target that is started anew where it did not come back from `lost`; not at all
+    where we may not. Raises `NoVerdict` when it does not start again."""
+    if lost and not await begun_anew(bench):
+        return unrun(case, f"the target was not back after {lost}"), lost
+    return await run_alone(case, bench, renewed=bool(lost))
+
+
 async def run_alone(case: Case, bench: Bench, *, renewed: bool) -> tuple[Result, str]:
     """Run one case and judge it; and what the target did not come back from, in words."""
     for role in case.scenario.script.roles():

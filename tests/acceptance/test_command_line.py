@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 from raw_server import CHUNKED_HEAD, SSE_HEAD, answering, chunk, event, flooding, request, serving
+from served_reference import served_reference
 
 from streamspec.harness.assembly import all_rules, concerns
 from streamspec.reports.json_document import schema
@@ -40,13 +41,8 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
-    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as child:
-        assert child.stdout
-        yield child.stdout.readline().strip().partition(" ")[2]
-        child.communicate(timeout=10)
+    with served_reference(stderr=subprocess.DEVNULL) as url:
+        yield url
 
 
 def streamspec(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

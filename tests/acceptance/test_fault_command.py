@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 from raw_server import CHUNKED_HEAD, chunk, event, serving
+from served_reference import served_reference
 
 from streamspec.harness import embedded_target
 from streamspec.harness.assembly import Settings, run_target
@@ -44,11 +45,8 @@ BAD: Final = (Outcome.FAIL, Outcome.WARN)
 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
-    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout
-        yield child.stdout.readline().strip().partition(" ")[2]
-        child.communicate(timeout=10)
+    with served_reference() as url:
+        yield url
 
 
 def fault(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -9,28 +9,12 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from object_sources import GREEDY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND: Final = [sys.executable, "-m", "streamspec.harness.cli"]
-GREEDY: Final = """
-import asyncio
-from collections import deque
-
-class Stream:
-    \"\"\"It never makes a sender wait.\"\"\"
-    def __init__(self, capacity=4):
-        self.capacity, self._items, self._news = capacity, deque(), asyncio.Event()
-    async def send(self, item):
-        self._items.append(item)
-        self._news.set()
-    async def receive(self):
-        while not self._items:
-            self._news.clear()
-            await self._news.wait()
-        return self._items.popleft()
-"""
 
 
 def streamspec(home: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -9,28 +9,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from object_sources import GREEDY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "streamspec.harness.cli"]
-LEAKY = """
-import asyncio
-from collections import deque
-
-class Stream:
-    \"\"\"It never makes a sender wait.\"\"\"
-    def __init__(self, capacity=4):
-        self.capacity, self._items, self._news = capacity, deque(), asyncio.Event()
-    async def send(self, item):
-        self._items.append(item)
-        self._news.set()
-    async def receive(self):
-        while not self._items:
-            self._news.clear()
-            await self._news.wait()
-        return self._items.popleft()
-"""
 
 
 def streamspec(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -50,7 +34,7 @@ def test_a_queue_of_the_library_is_judged_by_what_it_offers(tmp_path: Path) -> N
 
 
 def test_an_object_of_ones_own_directory_fails_with_its_calls_as_evidence(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(LEAKY)
+    (tmp_path / "mine.py").write_text(GREEDY)
     done = streamspec(tmp_path, "run", "--object", "mine:Stream", "--rule", "BP-01")
     assert done.returncode == 1
     assert "FAIL  BP-01" in done.stdout
@@ -61,7 +45,7 @@ def test_an_object_of_ones_own_directory_fails_with_its_calls_as_evidence(tmp_pa
 
 
 def test_two_runs_of_an_awaited_object_leave_the_same_histories(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(LEAKY)
+    (tmp_path / "mine.py").write_text(GREEDY)
     places = []
     for name in ("one", "two"):
         streamspec(tmp_path, "run", "--object", "mine:Stream", "--seed", "7", "--store", name)

@@ -15,6 +15,7 @@ from streamspec.harness.core.run import Result
 from streamspec.harness.core.script import Poison, Script
 from streamspec.harness.core.toxic import Toxic
 from streamspec.harness.discovery import constants
+from streamspec.harness.engine import runner
 from streamspec.harness.engine.way import Poisoned
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def compared(
         order += "p" if led.poisoned else "i"
         return Result(case.id, case.promises, (Verdict("OI-01", waiting[led.poisoned].pop(0)),)), ""
 
-    monkeypatch.setattr(faulting, "run_alone", run_alone)
+    monkeypatch.setattr(runner, "run_alone", run_alone)
     driver = faulting._Driver(0, TOXICS, cast("Any", None), (SLOW,), ())
     way = Poisoned(led, TOXICS, random.Random(0))
     there = faulting._Beside(SLOW, CASE, cast("Any", None), cast("Any", None), way)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import threading
 import time
@@ -11,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from served_reference import served_reference
 
 from streamspec.harness.assembly import Settings, run_target
 from streamspec.harness.core.errors import UsageError
@@ -195,13 +195,8 @@ def test_only_the_rules_that_were_asked_for_are_told() -> None:
 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
-    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout
-        word, _, url = child.stdout.readline().strip().partition(" ")
-        assert word == "listening"
+    with served_reference() as url:
         yield url
-        child.communicate(timeout=10)
 
 
 def an_adapter(base: str, **more: Any) -> Settings:

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from served_reference import served_reference
 
 from streamspec.harness import embedded_target
 from streamspec.harness.assembly import Settings, run_target
@@ -45,13 +44,8 @@ def is_killed(run: Run, variant: Variant) -> None:
 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
-    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout
-        word, _, url = child.stdout.readline().strip().partition(" ")
-        assert word == "listening"
+    with served_reference() as url:
         yield url
-        child.communicate(timeout=10)
 
 
 def test_there_are_some_of_both_kinds() -> None:

@@ -20,6 +20,7 @@ import psutil
 import pytest
 from load_engine import END
 from raw_server import CHUNKED_HEAD, chunk, event, request, serving
+from served_reference import served_reference
 
 from streamspec.harness import embedded_target
 from streamspec.harness.assembly import Settings, run_target
@@ -56,11 +57,8 @@ DUE_P99_MS: Final = 450.0
 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
-    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout
-        yield child.stdout.readline().strip().partition(" ")[2]
-        child.communicate(timeout=10)
+    with served_reference() as url:
+        yield url
 
 
 @contextmanager

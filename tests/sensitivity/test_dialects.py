@@ -4,11 +4,10 @@ is killed by the rules about endings (decision 13)."""
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from served_reference import served_reference
 
 from streamspec.harness import embedded_target
 from streamspec.harness.assembly import Settings, run_target
@@ -26,13 +25,8 @@ DIALECTS: Final = {"raffel": ("raffel", "sse"), "ndjson-bulk": ("guide-bulk", "n
 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
-    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout
-        word, _, url = child.stdout.readline().strip().partition(" ")
-        assert word == "listening"
+    with served_reference() as url:
         yield url
-        child.communicate(timeout=10)
 
 
 def judged(base: str, profile: str, *rules: str) -> Run:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from served_reference import served_reference
 
 from streamspec.harness import embedded_target
 from streamspec.harness.assembly import Settings, all_rules, concerns, run_target
@@ -72,14 +71,8 @@ JUDGED: Final = tuple(
 @pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
     """One process serves the reference and every variant, by path prefix."""
-    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes"]
-    command += ["--token", TOKEN, "--other-token", OTHER]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout
-        word, _, url = child.stdout.readline().strip().partition(" ")
-        assert word == "listening"
+    with served_reference("--token", TOKEN, "--other-token", OTHER) as url:
         yield url
-        child.communicate(timeout=10)
 
 
 def plays_scripts(kills: str) -> bool:

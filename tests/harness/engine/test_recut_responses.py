@@ -4,14 +4,13 @@ the harness sees must not depend on it, or a verdict would be the network's."""
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from random import Random
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import pytest
 from cuts import cut_at, octet_by_octet
+from served_reference import served_reference
 from virtual_target import in_virtual_time
 
 from streamspec.harness import embedded_target, profile_file
@@ -42,13 +41,8 @@ RANDOM_CUTS: Final = 4
 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[str]:
-    command = [sys.executable, "-m", "streamspec.reference_impl", "--until-stdin-closes"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout
-        word, _, url = child.stdout.readline().strip().partition(" ")
-        assert word == "listening"
+    with served_reference() as url:
         yield url
-        child.communicate(timeout=10)
 
 
 def recorded(base: str, binding: str, path: str, coding: str) -> bytes:
