@@ -7,6 +7,7 @@ import difflib
 import ipaddress
 import json
 import re
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urljoin, urlsplit
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
 
     from streamspec.harness.core.rule import Rule
 
+PORTS: Final = MappingProxyType({"http": 80, "https": 443, "ws": 80, "wss": 443})  # where none is said
+SCHEMES: Final = (*PORTS, "tcp", "grpc", "grpcs")
 _HOST: Final = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]*[0-9A-Za-z])?\.?")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _QUOTES: Final = re.compile(r"(?<=netloc ).*(?= contains)|'.*'", re.DOTALL)
+_OF_THE_LOOK: Final = ("look=", "look.")
+DATA: Final = "data"  # of every role: the content of its request, or the message that opens its stream
 _LEAST_ONE: Final = frozenset({"item_bytes"})  # whole numbers that something is divided by
 _SEQ: Final = re.compile(r"\$(?:\.[^.\s]+)*")
 
@@ -48,9 +53,10 @@ def target_url(text: str) -> str:
         port = parts.port
     except ValueError as error:
         raise UsageError(f"{where}: {_QUOTES.sub('…', str(error))}") from error
-    if parts.scheme not in {"http", "https"}:
-        raise UsageError(f"{where}: a URL with http:// or https:// is needed")
-    if not parts.hostname or port == 0:
+    if parts.scheme not in SCHEMES:
+        others = ", ".join(f"{scheme}://" for scheme in SCHEMES if not scheme.startswith("http"))
+        raise UsageError(f"{where}: a URL with http:// or https:// is needed (or with {others})")
+    if not parts.hostname or port == 0 or not (port or parts.scheme in PORTS):
         raise UsageError(f"{where}: it names no host and port to connect to")
     if not _is_host(parts.hostname):
         raise UsageError(f"{where}: {quoted(parts.hostname)} is no host name and no address")
@@ -79,6 +85,12 @@ def method(word: str) -> str:
     if not _TOKEN.fullmatch(word):
         raise UsageError(f"-X {quoted(word)}: no request method")
     return word
+
+
+def usual_method(url: str, body: bytes) -> str:
+    """That of a request of which nobody has said it. A WebSocket is opened by GET alone (RFC 6455 §4.1), and its data
+    is a message."""
+    return "POST" if body and urlsplit(url).scheme not in {"ws", "wss"} else "GET"
 
 
 def headers(words: Sequence[str], option: str = "-H") -> tuple[tuple[str, str], ...]:
@@ -123,6 +135,21 @@ def roles(words: Sequence[str], look: Request) -> Mapping[str, Role]:
     )
 
 
+def look_of(words: Sequence[str], look: Request) -> Request:
+    """The look with the path and the data that a profile has for it (`look=…`, `look.data=…`), where nobody has said
+    either. Raises `UsageError`."""
+    said = dict(word.split("=", 1) for word in words if word.startswith(_OF_THE_LOOK))
+    if not said or look.body or urlsplit(look.url).path not in {"", "/"}:
+        return look
+    url = _same_server(said.get("look", ""), look, "the profile's look")
+    return replace(look, url=url, body=said.get(f"look.{DATA}", "").encode())
+
+
+def words_of_roles(words: Sequence[str]) -> tuple[str, ...]:
+    """Those of a profile's words that are about roles."""
+    return tuple(word for word in words if not word.startswith(_OF_THE_LOOK))
+
+
 def _once(again: bool, where: str) -> None:  # noqa: FBT001 -- private
     if again:
         raise UsageError(f"{where}: said twice")
@@ -130,11 +157,13 @@ def _once(again: bool, where: str) -> None:  # noqa: FBT001 -- private
 
 def _origin(url: str) -> tuple[str, str | None, int]:
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme, 0)
 
 
 def _attribute(role: str, attribute: str, value: str, where: str) -> Declared:
     known = ROLES[role].attributes
+    if attribute == DATA:
+        return value
     if attribute not in known:
         hint = nearest(attribute, known)
         raise UsageError(f"{where}: {role} has no attribute {quoted(attribute)} (it has {', '.join(known)}){hint}")
@@ -200,7 +229,9 @@ def other_credentials(word: str) -> tuple[tuple[str, str], ...]:
 
 
 def tells(words: Sequence[str], look: Request) -> tuple[Tell, ...]:
-    """`NAME=URL#FIELD` and `NAME.per=run|stream` words as what the look's server tells. Raises `UsageError`."""
+    """`NAME=URL#FIELD` and `NAME.per=run|stream` words as what the look's server tells: over HTTP, also where its
+    streams are WebSockets, frames or calls. Raises `UsageError`."""
+    asked = replace(look, url=_over_http(look.url))
     places: dict[str, tuple[str, str]] = {}
     per: dict[str, Literal["run", "stream"]] = {}
     for word in words:
@@ -218,7 +249,7 @@ def tells(words: Sequence[str], look: Request) -> tuple[Tell, ...]:
         url, mark, path = value.partition("#")
         if not equals or not url or not mark:
             raise UsageError(f"{where}: write NAME=URL#FIELD, like produced=/stats#$.produced")
-        places[name] = (_same_server(url, look, f"--tell {name}=…"), _field_path(path, where))
+        places[name] = (_same_server(url, asked, f"--tell {name}=…"), _field_path(path, where))
     for name in per:
         if name not in places:
             raise UsageError(f"--tell {name}.per=…: where is it told? Say --tell {name}=URL#FIELD as well")
@@ -251,9 +282,29 @@ def script_base(word: str, look: Request) -> str:
     return url.rstrip("/")
 
 
+_ASKED_OVER: Final[Mapping[str, str]] = MappingProxyType(
+    {"ws": "http", "wss": "https", "tcp": "http", "grpc": "http", "grpcs": "https"}
+)
+
+
+def _over_http(url: str) -> str:
+    """The same server, asked as anybody asks before a connection is switched (RFC 6455 §3, §4.1), and on the same port
+    where its streams are frames or calls."""
+    scheme, colon, rest = url.partition(":")
+    return _ASKED_OVER.get(scheme.lower(), scheme) + colon + rest
+
+
+def _joined(base: str, path: str) -> str:
+    """A path on the same server; `urljoin` knows no relative one in a scheme that it does not know."""
+    if urlsplit(path).scheme:
+        return path
+    scheme, _, rest = base.partition(":")
+    return scheme + urljoin(f"http:{rest}", path).removeprefix("http")
+
+
 def _same_server(path: str, look: Request, where: str) -> str:
     try:
-        url = target_url(urljoin(look.url, path))
+        url = target_url(_joined(look.url, path))
     except (UsageError, ValueError) as error:
         raise UsageError(f"{where}: {error}") from error
     if _origin(url) != _origin(look.url):
@@ -263,9 +314,11 @@ def _same_server(path: str, look: Request, where: str) -> str:
 
 def _role(name: str, path: str, attributes: dict[str, Declared], look: Request) -> Role:
     url = _same_server(path, look, f"--role {name}=…")
-    if name == "large" and COUNT not in url:
-        raise UsageError(f"--role {name}=…: its URL needs {COUNT}, which stands for the number of items")
-    request = Request(url, look.method, look.headers, look.body)
+    data = attributes.pop(DATA, None)
+    body = look.body if data is None else str(data).encode()
+    if name == "large" and COUNT not in url and COUNT.encode() not in body:
+        raise UsageError(f"--role {name}=…: its URL or data need {COUNT}, which stands for the number of items")
+    request = Request(url, look.method, look.headers, body, version=look.version)
     return Role(name, request, MappingProxyType(attributes))
 
 

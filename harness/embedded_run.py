@@ -1,4 +1,5 @@
-"""One run of the embedded reference: over every binding that it speaks, each on a process of its own.
+"""One run of the embedded reference: over every binding that it speaks, each on a server of its own, and judged by as
+many processes as there are processors for.
 
 Never here: what the reference declares (`embedded_target`), or how a server is judged (`serving`).
 """
@@ -6,16 +7,18 @@ Never here: what the reference declares (`embedded_target`), or how a server is 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from streamspec.harness import embedded_target
 from streamspec.harness.core.errors import InternalError
 from streamspec.harness.core.run import merged
 from streamspec.harness.engine import collecting, store
-from streamspec.harness.engine.spawn import free_port
+from streamspec.harness.engine.free_port import free_port
+from streamspec.harness.errands import errand_of, sent
 from streamspec.harness.serving import directory_of, judge_server, stopped_by
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from streamspec.harness.core.run import Run
     from streamspec.harness.embedded_target import Part
     from streamspec.harness.engine.runner import Progress
+    from streamspec.harness.serving import Keep
+
+T = TypeVar("T")
 
 
 async def run_embedded(settings: Settings, chosen: tuple[Rule, ...], progress: Progress) -> Run:
@@ -33,22 +39,51 @@ async def run_embedded(settings: Settings, chosen: tuple[Rule, ...], progress: P
     and those of its parts that alone can show a rule. Raises `InternalError` when it cannot be judged: it is ours."""
     started = datetime.now(UTC)
     keep = directory_of(settings.store, started)
-    servers = parts(settings, chosen)
+    place = keep()
+    wanted = (settings.binding,) if settings.binding else embedded_target.available()
+    mine, *theirs = shared_out(wanted, processes(settings))
+    here = judged_here(settings, mine, chosen, progress, started, keep)
+    elsewhere = [sent(errand_of(settings, share, chosen, started, place), progress) for share in theirs]
     with collecting.seldom():
-        runs = await _all_of(
-            [judge_server(said, rules, progress, started, keep, mark) for said, rules, mark in servers]
-        )
-    run = merged(runs)
+        runs = [run for found in await all_of([here, *elsewhere]) for run in found]
+    run = merged(sorted(runs, key=lambda run: wanted.index(run.about.binding)))
     if run.problem:
         raise InternalError(f"the embedded reference cannot be judged: {run.problem}")
-    if place := keep():
+    if place:
         store.save_run(place, run)
     return run
 
 
+def processes(settings: Settings) -> int:
+    """In how many processes the bindings are judged at most: they wait for each other's processor otherwise. What
+    cannot cross is judged in this one."""
+    if settings.transport or settings.replay:
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1 if cores > 1 else 1
+
+
+def shared_out(wanted: Sequence[str], most: int) -> list[tuple[str, ...]]:
+    """The bindings of each process, the first of them ours."""
+    return [tuple(wanted[n::most]) for n in range(min(most, len(wanted)))]
+
+
+async def judged_here(
+    settings: Settings,
+    bindings: Sequence[str],
+    chosen: tuple[Rule, ...],
+    progress: Progress,
+    started: datetime,
+    keep: Keep,
+) -> list[Run]:
+    """These bindings and their parts, judged in this process, all at once: a run of each."""
+    servers = [server for binding in bindings for server in parts(replace(settings, binding=binding), chosen)]
+    return await all_of([judge_server(said, rules, progress, started, keep, mark) for said, rules, mark in servers])
+
+
 def parts(settings: Settings, chosen: tuple[Rule, ...]) -> list[tuple[Settings, tuple[Rule, ...], str]]:
     """What the reference is judged as: the settings of each server, its rules, and the mark at the end of its cases."""
-    wanted = (settings.binding,) if settings.binding else embedded_target.BINDINGS
+    wanted = (settings.binding,) if settings.binding else embedded_target.available()
     found = [(declared(settings, binding), chosen, "") for binding in wanted]
     for part in embedded_target.PARTS:
         rules = tuple(rule for rule in chosen if rule.id in part.rules)
@@ -60,18 +95,25 @@ def parts(settings: Settings, chosen: tuple[Rule, ...]) -> list[tuple[Settings, 
 def declared(settings: Settings, binding: str) -> Settings:
     """The reference over one binding, as if it were somebody's `--spawn`."""
     url = f"http://127.0.0.1:{free_port()}/"
-    return replace(
+    script = url + embedded_target.SCRIPT
+    served = replace(
         settings,
-        look=replace(settings.look, url=url + embedded_target.path(binding)),
+        look=replace(settings.look, url=script),
         binding=binding,
-        roles=embedded_target.roles(binding),
-        tells=embedded_target.TELLS,
         profile=embedded_target.PROFILE,
         spawn=embedded_target.COMMAND,
         instances=settings.instances or embedded_target.INSTANCES,
         grace_ms=embedded_target.GRACE_MS,
+        script=script,
+    )
+    if binding in embedded_target.SCRIPTED:
+        return served
+    return replace(
+        served,
+        look=replace(settings.look, url=url + embedded_target.path(binding)),
+        roles=embedded_target.roles(binding),
+        tells=embedded_target.TELLS,
         claims=embedded_target.CLAIMS,
-        script=url + embedded_target.SCRIPT,
     )
 
 
@@ -96,9 +138,9 @@ def _bearer(token: str) -> tuple[tuple[str, str], ...]:
     return (("Authorization", f"Bearer {token}"),) if token else ()
 
 
-async def _all_of(runs: Sequence[Coroutine[None, None, Run]]) -> list[Run]:
-    """All of them at once. Each that is cancelled returns what it has."""
-    tasks = [asyncio.ensure_future(run) for run in runs]
+async def all_of(judging: Sequence[Coroutine[None, None, T]]) -> list[T]:
+    """All of it at once. Each that is cancelled returns what it has."""
+    tasks = [asyncio.ensure_future(one) for one in judging]
     try:
         await asyncio.wait(tasks)
     except asyncio.CancelledError as cancelled:

@@ -9,9 +9,12 @@ import json
 import shlex
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Final
 
-BINDINGS: Final = ("sse", "ndjson", "json_array")
+# Over these it plays scripts, and its features say where; gRPC is an extra (`available`).
+SCRIPTED: Final = ("ws", "tcp", "grpc")
+BINDINGS: Final = ("sse", "ndjson", "json_array", *SCRIPTED)
 PROFILE: Final = "streamspec"
 SERVER: Final = f"{shlex.quote(sys.executable)} -m streamspec.reference_impl --port {{port}}"  # with its variants
 COMMAND: Final = f"{SERVER} --good-alone"
@@ -21,7 +24,7 @@ TELLS: Final = tuple(
 GRACE_MS: Final = 2_000  # within which it ends its open streams when it is asked to end
 CLAIMS: Final = ("http10",)
 SCRIPT: Final = "script"  # where it plays scripts, below its root or a variant's
-INSTANCES: Final = 2  # for each binding: two cores have enough to do with them
+INSTANCES: Final = 3  # for each binding: one alone would have to wait out every case that has to be alone
 # The texts of its text role, whose payload over SSE is the text as it stands, else a field of a JSON object.
 TEXTS: Final = (
     "plain",
@@ -50,6 +53,12 @@ _RESUMES: Final = (
     *("resumable=resumable?n=20&period_ms=5", "resumable.seq=$.n"),
     *("resumable.guarantee=exactly-once", "resumable.signals_unknown=yes", "resumable.final=204"),
 )
+
+
+def available() -> tuple[str, ...]:
+    """The bindings that can be judged with what is installed here."""
+    extra = all(find_spec(name) is not None for name in ("grpc", "grpc_reflection", "grpc_health", "hpack"))
+    return tuple(binding for binding in BINDINGS if extra or binding != "grpc")
 
 
 def path(binding: str) -> str:
@@ -93,7 +102,17 @@ PARTS: Final = (
         plays=True,
         guarded=True,
     ),
+    Part(
+        "guarded",
+        "protected/script",
+        frozenset({"AU-04"}),
+        binding="ws",
+        plays=True,
+        guarded=True,
+    ),
     Part("lossy", "lossy/script", frozenset({"BP-17"}), plays=True),
+    Part("fin", "fin-half-closes/script", frozenset({"TC-08"}), binding="tcp", plays=True),
+    Part("raffel", "raffel-envelopes/script", frozenset({"MX-01"}), binding="ws", profile="raffel", plays=True),
     Part(
         "guide",
         "guide/",

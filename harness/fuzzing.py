@@ -105,7 +105,7 @@ def _named(names: Sequence[str]) -> tuple[Property, ...]:
 
 
 def _embedded(settings: Settings) -> list[Settings]:
-    wanted = (settings.binding,) if settings.binding else embedded_target.BINDINGS
+    wanted = (settings.binding,) if settings.binding else embedded_target.available()
     return [declared(settings, binding) for binding in wanted]
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.harness import load_objects, load_servers
+from streamspec.harness.child_pipes import READ_BYTES, flushed, own_pipes
 from streamspec.harness.core.history import to_lines
 from streamspec.harness.load.frames import FrameError, FrameReader, frame
 from streamspec.harness.load.pacing import fine_loop
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from streamspec.harness.core.history import History
     from streamspec.harness.load.engine import Engine
 
-READ_BYTES: Final = 65_536
 BATCH_S: Final = 1.0
-FLUSH_S: Final = 0.01
 UNSENT_BYTES_MAX: Final = 33_554_432  # whoever does not read our figures for so long is not there
-STDIN, STDOUT, STDERR = 0, 1, 2
 OP_BATCH, OP_FINAL, OP_FATAL, OP_EVIDENCE = "batch", "final", "fatal", "evidence"
 KEPT_EACH: Final = 2  # histories of one rule, or of one kind of failure
 KEPT_MAX: Final = 40
@@ -54,17 +51,12 @@ class Said:
 
     async def flushed(self) -> None:
         """Until the pipe has all of it, or is gone."""
-        while self._transport.get_write_buffer_size() and not self._transport.is_closing():  # noqa: ASYNC110 -- nobody is told
-            await asyncio.sleep(FLUSH_S)
+        await flushed(self._transport)
 
 
 async def main() -> None:
     """One job, from the first frame to the final one."""
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(READ_BYTES)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(STDIN), "rb", 0))
-    pipe, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(os.dup(STDOUT), "wb", 0))
-    os.dup2(STDERR, STDOUT)  # what an object prints is no frame
+    reader, pipe = await own_pipes()
     said = Said(pipe)
     frames = FrameReader()
     commands: list[dict[str, Any]] = []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from streamspec.harness import assembly, config, target_file
+from streamspec.harness.core.asking import has_run
 from streamspec.harness.core.case import ROLES
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.objects import CLAIMS
@@ -21,9 +22,9 @@ from streamspec.harness.core.ports import Request, Transport
 from streamspec.harness.core.quoting import quoted, shown
 from streamspec.harness.core.redaction import BODY, REDACTED
 from streamspec.harness.core.script import LOOK, SCRIPT, Ask, Poison
+from streamspec.harness.engine.free_port import free_port
 from streamspec.harness.engine.runner import CYCLES
 from streamspec.harness.engine.spawn import PORT_WORD as PORT
-from streamspec.harness.engine.spawn import free_port
 from streamspec.harness.target_file import TargetFile
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 _OF_SERVERS: Final = (
     *("roles", "tells", "profile", "binding", "method", "headers", "data", "insecure", "cacert", "spawn", "pid"),
-    *("grace_ms", "script", "auth", "other_credentials"),
+    *("grace_ms", "script", "auth", "other_credentials", "http2"),
 )  # and of no object
 _OF_A_TARGET: Final = (
     *("roles", "tells", "profile", "method", "headers", "data", "pid"),
@@ -47,7 +48,7 @@ UNSAID: Final[Mapping[str, Any]] = MappingProxyType(
         **dict.fromkeys(("profile", "binding", "script", "spawn", "auth", "method", "data", "cacert", "config"), ""),
         **dict.fromkeys(("object_", "effort", "baseline", "other_credentials"), ""),
         **dict.fromkeys(("roles", "tells", "claims", "headers", "rules"), ()),
-        **dict.fromkeys(("insecure", "no_config", "strict", "no_store"), False),
+        **dict.fromkeys(("insecure", "no_config", "strict", "no_store", "http2"), False),
         **dict.fromkeys(("grace_ms", "pid"), 0),
         "seed": None,
         "store": None,
@@ -101,7 +102,7 @@ def replay_settings(history: History, url: str, options: Mapping[str, Any]) -> S
     if look is None:
         raise UsageError("this history does not say what was asked")
     script = _stored_script(history, url, options["script"])
-    if script and look.url.startswith(f"{header.declared[SCRIPT]}/"):
+    if script and has_run(look):
         look, url = replace(look, url=script), script
     file = TargetFile(
         url=look.url,
@@ -184,11 +185,13 @@ def _server_settings(url: str, spawn: str, script: str, options: Mapping[str, An
         raise UsageError(f"--grace-ms {grace_ms}: a whole number up to {GRACE_MS_MAX} is needed")
     body = _body(options["data"] or file.data, directory)
     headers = target_file.merged(file.headers, tuple(options["headers"]), mark=":")
+    target = config.target_url(url)
     look = Request(
-        config.target_url(url),
-        config.method(options["method"] or file.method or ("POST" if body else "GET")),
+        target,
+        config.method(options["method"] or file.method or config.usual_method(target, body)),
         config.headers(headers),
         body,
+        version="2" if options.get("http2") or file.http2 else "1.1",
     )
     if script:
         if url == script and (look.method != "GET" or body):
@@ -206,7 +209,7 @@ def _server_settings(url: str, spawn: str, script: str, options: Mapping[str, An
         tells=target_file.merged(file.tells, tuple(options["tells"])),
         binding=options["binding"] or file.binding,
         profile=profile,
-        transport=_tls(url, insecure=options["insecure"], cacert=options["cacert"]),
+        transport=_tls(url, insecure=options["insecure"], cacert=options["cacert"], http2=look.version == "2"),
         spawn=spawn,
         directory=directory,
         grace_ms=grace_ms,
@@ -276,13 +279,14 @@ def _body(text: str, directory: Path) -> bytes:
         raise UsageError(f"-d {shown(text)}: {error.strerror}") from error
 
 
-def _tls(url: str, *, insecure: bool, cacert: str) -> Transport | None:
+def _tls(url: str, *, insecure: bool, cacert: str, http2: bool = False) -> Transport | None:
     """A transport with its own TLS context, when one was asked for."""
     if not (insecure or cacert):
         return None
     if not url.startswith("https:"):
         raise UsageError("-k and --cacert are about https:// targets")
     from streamspec.harness.transports import http1
+    from streamspec.harness.transports.http2 import over_tls
 
     try:
         context = ssl.create_default_context(cafile=cacert or None)
@@ -291,4 +295,4 @@ def _tls(url: str, *, insecure: bool, cacert: str) -> Transport | None:
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    return http1.transport(context)
+    return over_tls(context) if http2 else http1.transport(context)

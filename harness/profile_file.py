@@ -11,11 +11,14 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from streamspec.harness.config import nearest
+from streamspec.harness.core.envelope import SAYS, Envelope, places_of
 from streamspec.harness.core.errors import UsageError
-from streamspec.harness.core.profile import FEATURES, KINDS, Clause, Profile
+from streamspec.harness.core.frame import ORDERS, WIDTHS, Frame
+from streamspec.harness.core.profile import FEATURES, HAS, KINDS, Clause, Profile
 from streamspec.harness.core.quoting import quoted, shown
 from streamspec.harness.core.toml_lines import line_of
 
@@ -24,9 +27,12 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = "streamspec.harness.profiles"
 _BYTES_MAX: Final = 1_048_576
-_KEYS: Final = ("name", "sentence", "items", "map", "keep", "features")
+_KEYS: Final = ("name", "sentence", "items", "map", "keep", "features", "envelope", "frame", "roles")
+_FIELDS: Final = ("id", "type", "payload")  # of an envelope, each the name of a member
+_LISTS: Final = ("suffixes", "notices")
+_FRAME: Final = MappingProxyType({"width": WIDTHS, "order": ORDERS})
 _ROW_KEYS: Final = ("when", "is")
-_ITEMS: Final = ("any", "json")
+_ITEMS: Final = ("any", "json", "octets")
 _PLACE: Final = re.compile(
     r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
 )
@@ -108,7 +114,42 @@ class _File:
             if feature not in FEATURES:
                 hint = nearest(feature, FEATURES)
                 self.wrong(f"no feature {quoted(feature)} (there are {', '.join(FEATURES)}){hint}", "features")
-        return Profile(self._text(table, "name"), self._text(table, "sentence"), items, clauses, keep, features)
+        envelope = self._envelope(table["envelope"]) if "envelope" in table else None
+        frame = self._frame(table.get("frame", {}))
+        name, sentence = self._text(table, "name"), self._text(table, "sentence")
+        return Profile(name, sentence, items, clauses, keep, features, envelope, frame, self._words(table, "roles"))
+
+    def _envelope(self, told: Any) -> Envelope:
+        known = (*_FIELDS, *_LISTS, *SAYS)
+        if not isinstance(told, dict):
+            self.wrong("envelope is a table, written [envelope]", "envelope")
+        for key, value in told.items():
+            if key not in known:
+                what = f"[envelope]: unknown key {quoted(key)} (there are {', '.join(known)}){nearest(key, known)}"
+                self.wrong(what, "envelope", key)
+            if key not in _LISTS and (not isinstance(value, str) or not value):
+                self.wrong(f"[envelope]: {key} is a text, not empty", "envelope", key)
+            for place in places_of(value) if key in SAYS else ():
+                if place not in SAYS[key]:
+                    hint = nearest(place, SAYS[key])
+                    what = f"[envelope]: {{{place}}} is no place of {key} (it has {', '.join(SAYS[key])}){hint}"
+                    self.wrong(what, "envelope", key)
+            if key in _LISTS and not (isinstance(value, list) and all(isinstance(w, str) and w for w in value)):
+                self.wrong(f'[envelope]: {key} = ["…"] is a list of texts', "envelope", key)
+        values: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in told.items()}
+        return Envelope(**values)
+
+    def _frame(self, told: Any) -> Frame:
+        if not isinstance(told, dict):
+            self.wrong("frame is a table, written [frame]", "frame")
+        for key, value in told.items():
+            if key not in _FRAME:
+                what = f"[frame]: unknown key {quoted(key)} (there are {', '.join(_FRAME)}){nearest(key, _FRAME)}"
+                self.wrong(what, "frame", key)
+            if type(value) not in {int, str} or value not in _FRAME[key]:  # `true` and 1.0 are 1 in Python
+                fit = ", ".join(map(str, _FRAME[key]))
+                self.wrong(f"[frame]: {key} = {shown(repr(value))}; one of {fit} is needed", "frame", key)
+        return Frame(**told)
 
     def _words(self, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
         words = table.get(key, [])
@@ -133,9 +174,9 @@ class _File:
         if not isinstance(when, dict) or not when:
             self.wrong(f'{number}: when = {{ event = "…" }} is needed', "map", n, "when")
         for key, value in when.items():
-            if key not in {"event", "data"} and not (key.startswith("json.") and key.count(".") == 1):
+            if key not in {"event", "data", HAS} and not (key.startswith("json.") and key.count(".") == 1):
                 bare = "; in quotes, it has a dot" if key == "json" and isinstance(value, dict) else ""
-                what = f'{number}: {quoted(key)} is no condition (event, data, "json.FIELD"{bare})'
+                what = f'{number}: {quoted(key)} is no condition (event, data, has, "json.FIELD"{bare})'
                 self.wrong(what, "map", n, "when", key)
             if not isinstance(value, str):
                 self.wrong(f'{number}: when {quoted(key)} is what? Write it as a text, "…"', "map", n, "when", key)

@@ -62,7 +62,7 @@ def before_the_probe(
     if settings.look.url != settings.script:
         return target
     name = settings.binding or next(iter(features.streams))
-    scripted = _scripted(settings, features, _driver(name, features, drivers))
+    scripted = _scripted(settings, features, _driver(name, features, drivers), target)
     reason = target.binding_reason or "as its adapter says"
     auth = target.auth or str(features.declares.get("auth", ""))
     return replace(target, look=scripted.look, binding=name, binding_reason=reason, auth=auth)
@@ -74,7 +74,7 @@ def after_the_probe(
     """The target with every role that can be derived, where the user has not said his own, and what the witness tells
     of scripted streams beside what the target tells of all. Raises `NoVerdict` when the look showed a binding that the
     adapter does not play."""
-    scripted = _scripted(settings, features, _driver(target.binding, features, drivers))
+    scripted = _scripted(settings, features, _driver(target.binding, features, drivers), target)
     lossy = features.declares.get("lossy")
     profile = target.profile
     if isinstance(lossy, str) and lossy not in profile.keep:
@@ -94,12 +94,13 @@ def _driver(name: str, features: Features, drivers: Sequence[Driver]) -> Driver:
     return next(driver for driver in drivers if driver.name == name)
 
 
-def _scripted(settings: Settings, features: Features, driver: Driver) -> Scripted:
+def _scripted(settings: Settings, features: Features, driver: Driver, target: Capabilities) -> Scripted:
     headers = settings.look.headers
     return Scripted(
         settings.script,
         features,
         driver.name,
         config.for_figures(headers),
-        config.for_streams(headers, (driver.accept,)),
+        config.for_streams(headers, (driver.accept,)) if driver.carrier == "http" else headers,
+        target.profile.envelope,
     )

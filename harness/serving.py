@@ -12,16 +12,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import streamspec
-from streamspec.harness import config, profile_file, scripting
+from streamspec.harness import config, profile_file, scripting, target_file
 from streamspec.harness.core.asking import run_ids
 from streamspec.harness.core.case import Capabilities, Case, Control, Scenario
 from streamspec.harness.core.errors import InternalError, NoVerdict, UsageError
 from streamspec.harness.core.limits import LIMITS, budgets
-from streamspec.harness.core.moving import moved
+from streamspec.harness.core.moving import at_port, moved
 from streamspec.harness.core.plan import Plan, plan
 from streamspec.harness.core.ports import Transport
 from streamspec.harness.core.redaction import redacted_url
@@ -31,12 +32,13 @@ from streamspec.harness.discovery import all_drivers, all_rules, all_scenarios, 
 from streamspec.harness.engine import collecting, store
 from streamspec.harness.engine.clock import calibrate, now_ns
 from streamspec.harness.engine.company import run_in_company
+from streamspec.harness.engine.free_port import free_port
 from streamspec.harness.engine.hearing import hear
 from streamspec.harness.engine.probe import probe
 from streamspec.harness.engine.process import attached
 from streamspec.harness.engine.runner import CYCLES, Bench, execute, result_of
 from streamspec.harness.engine.sockets import listens
-from streamspec.harness.engine.spawn import PORT_WORD, Spawned, free_port, spawned
+from streamspec.harness.engine.spawn import PORT_WORD, Spawned, spawned
 from streamspec.harness.engine.telling import accountant, carried_out
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ if TYPE_CHECKING:
 
     from streamspec.harness.assembly import Settings
     from streamspec.harness.core.history import History
-    from streamspec.harness.core.ports import Driver, Request
+    from streamspec.harness.core.limits import Limits
+    from streamspec.harness.core.ports import Driver, Exchange, Request, Where
     from streamspec.harness.core.rule import Rule
     from streamspec.harness.engine.company import Another
     from streamspec.harness.engine.process import ProcessTree
@@ -122,7 +125,7 @@ async def judge_server(
     factor = await calibrate()
     bench = Bench(
         target,
-        settings.transport or transport_of(settings.look.url),
+        settings.transport or transport_of(),
         lambda _: None,
         budgets(factor),
         LIMITS,
@@ -179,7 +182,8 @@ async def _judge(
     target = probed.target
     if features:
         target = scripting.after_the_probe(settings, target, features, drivers)
-    bench = replace(bench, target=target, choose=lambda _: probed.driver, budgets=_fitted(bench.budgets, target))
+    bench = replace(bench, target=target, choose=lambda _: probed.driver, driver=probed.driver)
+    bench = replace(bench, budgets=_fitted(bench.budgets, target))
     bench = _known(bench, process)
     judged.about = replace(
         judged.about,
@@ -208,12 +212,12 @@ async def _judge(
     if not (lost or settings.replay) and (silent := await hear(bench, judged.plan, probed.history, progress)):
         judged.results.append(silent)
     elif bench.renew and not lost:  # a target that did not survive its neighbours must not spoil the rest
-        others = _others(settings, bench, judged.ended)
+        others = _others(settings, bench, judged.ended, drivers)
         done, lost = await run_in_company(judged.plan, bench, others, judged.results, progress)
     await execute(judged.plan, bench, judged.results, progress, lost, done)
 
 
-def _others(settings: Settings, bench: Bench, ended: list[Spawned]) -> tuple[Another, ...]:
+def _others(settings: Settings, bench: Bench, ended: list[Spawned], drivers: tuple[Driver, ...]) -> tuple[Another, ...]:
     """More targets of this kind, where the command says where they shall listen; `ended` is told of each."""
     if PORT_WORD not in settings.spawn:
         return ()
@@ -222,13 +226,29 @@ def _others(settings: Settings, bench: Bench, ended: list[Spawned]) -> tuple[Ano
     async def another() -> AsyncIterator[Bench]:
         port = free_port()
         target = moved(bench.target, port)
-        if target is None:
+        if target is None and not _plays_alone(settings):
             raise NoVerdict("a part of the target is somewhere else")
         async with spawned(settings.spawn, port, LIMITS, bench.budgets, settings.directory) as spawn:
             ended.append(spawn)
+            target = target or await _asked_anew(settings, bench, drivers, port)
             yield _known(replace(bench, target=target), spawn)
 
     return (another,) * ((settings.instances or INSTANCES) - 1)
+
+
+def _plays_alone(settings: Settings) -> bool:
+    """Whether the adapter alone says what there is, so that it can be asked again at another port."""
+    return bool(settings.script) and settings.look.url == settings.script and not (settings.roles or settings.tells)
+
+
+async def _asked_anew(settings: Settings, bench: Bench, drivers: tuple[Driver, ...], port: int) -> Capabilities:
+    """The target of an adapter that was started at another port: it says itself where its other carriers are."""
+    url = at_port(settings.script, port)
+    there = replace(settings, look=replace(settings.look, url=url), script=url)
+    features = await scripting.asked_for_features(there, bench)
+    target = replace(bench.target, roles=MappingProxyType({}), tells=())
+    target = scripting.before_the_probe(there, target, features, drivers)
+    return scripting.after_the_probe(there, target, features, drivers)
 
 
 def case_of(stored: History) -> Case:
@@ -247,15 +267,16 @@ def _running(settings: Settings) -> ProcessTree | None:
         return None
     found = attached(settings.pid)
     parts = urlsplit(settings.look.url)
-    if listens(found.pids(), parts.port or {"https": 443}.get(parts.scheme, 80)) is False:
+    if listens(found.pids(), parts.port or config.PORTS.get(parts.scheme, 0)) is False:
         raise UsageError(f"--pid {settings.pid}: neither this process nor a child of it listens at {parts.netloc}")
     return found
 
 
 def _known(bench: Bench, process: ProcessTree | None) -> Bench:
     """The bench with what the target's process and its own words can tell."""
-    told = (bench.target.tells, bench.transport, bench.limits, bench.budgets)
-    bench = replace(bench, account=accountant(process, *told), told=accountant(None, *told))
+    tells, ways = bench.target.tells, (bench.transport, bench.limits, bench.budgets)
+    account, told = accountant(process, tells, *ways), accountant(None, tells, *ways)
+    bench = replace(bench, account=account, told=told, measured=accountant(process, (), *ways))
     if isinstance(process, Spawned):
         bench = replace(bench, renew=process.respawn, stop=process.ask_to_end)
     scripted = bench.target.scripted
@@ -278,10 +299,15 @@ def declared(settings: Settings, drivers: tuple[Driver, ...]) -> Capabilities:
     """The target as declared, before anything was seen of it. We say what we can read, unless the user says. Raises
     `UsageError`."""
     profile = profile_file.profile(settings.profile or "plain")
-    roles = config.roles(settings.roles, settings.look)
-    accepts = [driver.accept for driver in drivers if settings.binding in {"", driver.name}]
+    look = config.look_of(profile.roles, settings.look)
+    words = target_file.merged(config.words_of_roles(profile.roles), settings.roles)
+    roles = config.roles(words, look)
+    wanted = [d for d in drivers if (d.name == settings.binding if settings.binding else d.carrier == "http")]
+    accepts = [*dict.fromkeys(driver.accept for driver in wanted if driver.accept)]
 
     def with_headers(request: Request) -> Request:
+        if not request.url.startswith("http"):
+            return request  # no body follows that would have a type
         return replace(request, headers=config.for_streams(settings.look.headers, accepts))
 
     return Capabilities(
@@ -289,7 +315,7 @@ def declared(settings: Settings, drivers: tuple[Driver, ...]) -> Capabilities:
         binding_reason="declared" if settings.binding else "",
         declared_binding=bool(settings.binding),
         profile=profile,
-        look=with_headers(settings.look),
+        look=with_headers(look),
         roles={name: replace(role, request=with_headers(role.request)) for name, role in roles.items()},
         control=Control(200, "", items=False, head_ms=0.0),
         tells=config.tells(settings.tells, settings.look),
@@ -321,11 +347,26 @@ def _attribute(target: Capabilities, role: str, name: str) -> int:
     return found if isinstance(found, int) else 0
 
 
-def transport_of(url: str) -> Transport:
-    """The one for this scheme."""
-    scheme = url.partition(":")[0].lower()
-    found = constants("streamspec.harness.transports", Transport)
-    return next(transport for transport in found if scheme in transport.schemes)
+def transport_of() -> Transport:
+    """All of them as one: whoever is asked decides by the scheme of the URL and the version of HTTP."""
+    return joined(constants("streamspec.harness.transports", Transport))
+
+
+def joined(transports: Sequence[Transport]) -> Transport:
+    """These transports as one."""
+
+    async def open_exchange(request: Request, limits: Limits, connect_ms: float) -> Exchange:
+        scheme = request.url.partition(":")[0].lower()
+        for transport in transports:
+            if scheme in transport.schemes and request.version in transport.versions:
+                return await transport.open(request, limits, connect_ms)
+        raise UsageError(f"nothing here asks for {scheme}: URLs in HTTP/{request.version}")
+
+    def through(where: Where) -> Transport:
+        return joined([transport.through(where) for transport in transports if transport.through])
+
+    schemes = tuple(dict.fromkeys(scheme for transport in transports for scheme in transport.schemes))
+    return Transport("any", schemes, open_exchange, through)
 
 
 def only(made: Plan, chosen: tuple[Rule, ...]) -> Plan:

@@ -48,11 +48,12 @@ class TargetFile:
     baseline: str = ""
     object: str = ""
     cases: tuple[str, ...] = ()
+    http2: bool = False
 
 
 _TARGET: Final = (
     *("url", "spawn", "binding", "profile", "method", "data", "headers", "roles", "tells"),
-    *("claims", "grace_ms", "script", "auth", "object"),
+    *("claims", "grace_ms", "script", "auth", "object", "http2"),
 )
 _RUN: Final = ("rules", "effort", "strict", "seed", "baseline")
 _PYTEST: Final = ("cases",)
@@ -97,6 +98,7 @@ def from_table(table: Mapping[str, Any], place: str) -> TargetFile:
         seed=_scalar(run, "seed", int, place) or 0,
         baseline=_text(run, "baseline", place, "run."),
         object=_text(target, "object", place, "target."),
+        http2=_scalar(target, "http2", bool, place, "target.") or False,
         cases=tuple(_list(plugin, "cases", place, "pytest.")),
     )
 

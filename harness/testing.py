@@ -37,9 +37,9 @@ from streamspec.harness.engine import store
 from streamspec.harness.engine.clock import calibrate
 from streamspec.harness.engine.recorder import Recorder
 from streamspec.harness.engine.runner import Bench, header_of, stage_of
-from streamspec.harness.engine.session import Stream as Engine
 from streamspec.harness.engine.session import watch_lag
 from streamspec.harness.engine.spawn import spawned
+from streamspec.harness.engine.stream import Stream as Engine
 from streamspec.harness.loop_thread import LoopThread
 from streamspec.harness.options import UNSAID, run_settings
 from streamspec.harness.serving import TOOL, declared, transport_of
@@ -325,7 +325,7 @@ class Streams:
         limits_ms = budgets(workshop.factor)
         bench = Bench(
             target,
-            settings.transport or transport_of(settings.look.url),
+            settings.transport or transport_of(),
             _chooser(target.binding),
             limits_ms,
             LIMITS,

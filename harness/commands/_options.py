@@ -36,9 +36,11 @@ def several(*options: Callable[[F], F]) -> Callable[[F], F]:
 # How a target is asked, alike for every command that sends anything.
 ASKING = several(
     click.option("--profile", default="", metavar="NAME|FILE",
-        help="The dialect: plain (default), guide, ndjson-bulk, raffel, raffel-docs, streamspec, or a TOML file."),
+        help="The dialect: plain (default), connect-conformance, grpc-interop, grpc-octets, guide, ndjson-bulk, "
+        "ollama, openai-chat, raffel, raffel-docs, streamspec, or a TOML file."),
     click.option("--binding", default="", metavar="NAME",
-        help="The binding, when it is not to be detected: sse, ndjson, json_array."),
+        help="The binding, when it is not to be detected: sse, ndjson, json_array, ws, tcp, grpc, jsonrpc."),
+    click.option("--http2", is_flag=True, help="Ask in HTTP/2 (where there is no TLS, with prior knowledge)."),
     click.option("--role", "roles", multiple=True, metavar="NAME=PATH", help="An endpoint and what it does: finite, "
         "endless, failing, prompt, large, idle, empty, text, resumable; to be refused: unknown, invalid, "
         "unsupported; NAME.ATTRIBUTE=VALUE says more "
@@ -61,7 +63,8 @@ ASKING = several(
     click.option("-X", "--request", "method", default="", metavar="METHOD", help="The request's method, as with curl."),
     click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header to send, "
         "as with curl."),
-    click.option("-d", "--data", default="", metavar="TEXT|@FILE", help="A body to send (POST), as with curl."),
+    click.option("-d", "--data", default="", metavar="TEXT|@FILE", help="A body to send (POST), as with curl; "
+        "over WebSocket, TCP and gRPC the message that opens a stream."),
     click.option("-k", "--insecure", is_flag=True, help="Do not verify the server's certificate."),
     click.option("--cacert", default="", metavar="FILE", help="Certificates to trust (PEM)."),
 )  # fmt: skip

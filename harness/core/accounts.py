@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.asking import has_run
 from streamspec.harness.core.event import Did, Opened, Record, Told
+from streamspec.harness.core.script import SCRIPT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +43,14 @@ def is_back(now: Mapping[str, int | str], then: Mapping[str, int | str]) -> bool
     pairs = [(now.get(name), then.get(name)) for name in HOLDINGS]
     known = [(after, before) for after, before in pairs if isinstance(after, int) and isinstance(before, int)]
     return bool(known) and all(after <= before + SLACK for after, before in known)
+
+
+def is_owing(now: Mapping[str, int | str], then: Mapping[str, int | str]) -> bool:
+    """Whether a target has more connections than it had then of which it has yet to learn that their client left
+    (CLOSE_WAIT): a process that gets no processor time holds them for as long as it waits, and one that looks only when
+    their idle time is over for as long as that. That it holds them says nothing before."""
+    after, before = now.get("close_wait", 0), then.get("close_wait", 0)
+    return isinstance(after, int) and isinstance(before, int) and after > before + SLACK
 
 
 def is_same(name: str, now: int | str | None, then: int | str | None) -> bool:
@@ -81,9 +90,15 @@ def opened_gate(h: History, session: str, gate: str) -> Record | None:
 def per_run(h: History, name: str, session: str = "") -> bool:
     """Whether the target tells this session such a figure of everything it does, and not of the stream that was opened
     last, or, by its witness, of this very stream."""
-    if h.header.declared.get(f"witness.{name}") and has_run(h.header.requests.get(h.role(session))):
+    if _of_witness(h, name, session):
         return False
     return h.header.declared.get(f"tells.{name}.per") == "run"
+
+
+def _of_witness(h: History, name: str, session: str) -> bool:
+    """A scripted session has a run of its own; of its request a history may have kept too little to show that."""
+    mine = h.role(session) == SCRIPT or has_run(h.header.requests.get(h.role(session)))
+    return mine and bool(h.header.declared.get(f"witness.{name}"))
 
 
 def asked(h: History, session: str) -> Record | None:
@@ -103,7 +118,8 @@ def of_this(h: History, session: str, name: str) -> tuple[Figure, ...]:
     a total fell: then it began anew, or several processes tell of themselves in turn."""
     told = figures(h, session, name)
     if not per_run(h, name, session):
-        told = after(told, h.first(Opened, session))
+        # Where both sides speak, an answer may be read long after its stream has begun; a witness tells of this one.
+        told = after(told, asked(h, session) if _of_witness(h, name, session) else h.first(Opened, session))
         return () if name in TOTALS and fell(told) else told
     ask, base = asked(h, session), before_asking(h, session, name)
     if not ask or not base or (name in TOTALS and fell(told)):

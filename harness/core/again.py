@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from streamspec.harness.core.event import Lagged
 from streamspec.harness.core.judge import Outcome, judge
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def took_ms(result: Result) -> float:
         return math.inf
     records = result.history.records
     return (records[-1].t_ns - records[0].t_ns) / 1e6
+
+
+def stood_still(result: Result) -> bool:
+    """Whether our own machine stood still while it was played: what could not be told then, another try may tell."""
+    return result.history is not None and bool(result.history.of(Lagged))
 
 
 def in_two(first: Result, again: Result, rules: Sequence[Rule]) -> tuple[Result, ...]:

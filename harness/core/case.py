@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from streamspec.harness.core.script import SCRIPT, Stop
+from streamspec.harness.core.script import SCRIPT, Ask, Cancel, Finish, Stop
 from streamspec.harness.core.steps import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streamspec.harness.core.ports import Request
+    from streamspec.harness.core.ports import Carrier, Request
     from streamspec.harness.core.profile import Profile
     from streamspec.harness.core.script import Script
     from streamspec.harness.core.scripted import Scripted
@@ -102,9 +102,12 @@ TELLABLE: Final[Mapping[str, str]] = MappingProxyType(
         "refused": "calls that were refused because the stream was over",
         "remaining_ms": "what the handler was told of the time until its deadline",
         "buffered": "items that are accepted and have not been handed to the connection",
+        "received": "items of the client's that the handler has taken",
+        "receiving": "1 while the handler waits for an item of the client's",
+        "input": "`open`, `ended` when the client has half-closed, `broken` when its items ended in any other way",
     }
 )
-WORDS: Final = frozenset({"state", "cancel_code", "send_code"})  # figures that are words
+WORDS: Final = frozenset({"state", "cancel_code", "send_code", "input"})  # figures that are words
 
 
 # What a server may be said to do besides, and no look shows.
@@ -184,6 +187,8 @@ class Capabilities:
     scripted: Scripted | None = None
     auth: str = ""
     other: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    carrier: Carrier = "http"
+    http2: bool = False
 
     def needs(self) -> frozenset[str]:
         """Every need (rule book, closed list) that this target meets, apart from `seq`, which a role brings."""
@@ -210,14 +215,35 @@ class Capabilities:
             met.update(("process", f"process:{self.process}"))
         said = {"process:grace": self.grace_ms, "auth": self.auth, "auth:look": self.auth, "auth:other": self.other}
         met.update(need for need, value in said.items() if value)
+        met |= self._speaks()
         if self.scripted:
-            met |= self.scripted.features.needs()
+            met |= self.scripted.needs()
         return frozenset(met)
+
+    def _speaks(self) -> set[str]:
+        """What the carrier and the dialect let a client do besides asking: several streams on one connection (`mux`),
+        each with a window of its own (`window`), a word for a cancel, a half-close."""
+        envelope = self.profile.envelope if self.carrier in {"websocket", "framed"} else None
+        met = {"http"} if self.carrier == "http" else {f"carrier:{self.carrier}"}
+        if self.carrier == "http" and not self.http2:
+            met.add("http1")
+        if self.http2 or self.carrier == "http2":
+            met |= {"mux", "window", "cancel-word", "half-close", "carrier:http2"}
+        if envelope:
+            met.add("mux")
+            met |= {need for need, word in (("cancel-word", envelope.cancel), ("half-close", envelope.end)) if word}
+        return met
 
     @property
     def terminal(self) -> bool:
         """Whether success has a marker inside the stream, by the profile or by the binding's own grammar."""
         return self.profile.terminal or self.closes
+
+    @property
+    def fin_half_closes(self) -> bool:
+        """Whether a FIN of ours says no more than that no item of ours will follow, as its adapter declares."""
+        declares = self.scripted.features.declares if self.scripted and self.carrier == "framed" else {}
+        return bool(declares.get("fin_half_closes"))
 
     def seq(self, role: str) -> str:
         """The path of the field that counts in this role's items, or empty."""
@@ -248,7 +274,12 @@ class Scenario:
     def all_needs(self) -> tuple[str, ...]:
         """Its own needs, the roles that it opens, and what its scripted sessions ask of an adapter."""
         scripted = [session for session in self.script.sessions if session.role == SCRIPT]
-        asked = (f"feature:{name}" for s in scripted for name in (*names_of(s.steps), *s.options))
+        asked = [f"feature:{name}" for s in scripted for name in (*names_of(s.steps), *s.options)]
+        asked += [f"direction:{s.direction}" for s in scripted if s.direction != "server"]
+        acts = [act for s in self.script.sessions for act in s.acts]
+        asked += ["half-close"] if Finish() in acts else []
+        asked += ["mux"] if any(isinstance(act, Ask) and act.on for act in acts) else []
+        asked += ["cancel-word"] if any(map(_cancels_by_word, acts)) else []
         roles = (f"role:{role}" for role in self.script.roles())
         return tuple(dict.fromkeys((*self.needs, *roles, *([SCRIPT] if scripted else []), *asked)))
 
@@ -269,6 +300,10 @@ class Scenario:
     def ends_target(self) -> bool:
         """Whether it asks the target to end: nobody is there to be looked at afterwards."""
         return any(isinstance(act, Stop) for session in self.script.sessions for act in session.acts)
+
+
+def _cancels_by_word(act: object) -> bool:
+    return (isinstance(act, Cancel) and act.how == "word") or (isinstance(act, Ask) and act.cancelled)
 
 
 @dataclass(frozen=True, slots=True)

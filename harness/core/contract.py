@@ -11,17 +11,21 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.harness.core.inert import printable
+from streamspec.harness.core.script import DIRECTIONS
 from streamspec.harness.core.steps import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERSION: Final = 1
-BINDINGS: Final = ("sse", "ndjson", "json_array")  # the first of them that is offered is taken
+BINDINGS: Final = ("sse", "ndjson", "json_array", "ws", "tcp", "grpc")  # the first of them that is offered is taken
+ENVELOPED: Final = ("ws", "tcp")  # those whose streams share a connection in envelopes
+BOTH_WAYS: Final = ("ws", "tcp", "grpc")  # those on which a client may speak as well
 OPTIONS: Final = ("deadline_ms", "heartbeat_ms", "idle_ms", "send_timeout_ms", "expires_ms")
 WITNESS: Final = (
     *("state", "called", "offered", "sent", "sending", "blocked_ms", "cancel_seen", "cancel_code"),
     *("sends_after_cancel", "send_code", "cleanups", "terminals", "refused", "remaining_ms", "buffered"),
+    *("received", "receiving", "input"),
 )
 # Figures that no other target is asked for.
 WITNESS_ONLY: Final = tuple(name for name in WITNESS if name not in {"offered", "sending", "cleanups"})
@@ -38,10 +42,20 @@ DECLARES: Final[Mapping[str, type[int | str | bool] | tuple[str, ...]]] = Mappin
         "expiry": ("continue", "end"),
         "isolated": bool,
         "signals_unknown": bool,
+        "credit": bool,
+        "priority": bool,
+        "starvation_bound": int,
+        "fair": bool,
+        "max_streams": int,
+        "frame_timeout_ms": int,
+        "fin_half_closes": bool,
+        "echoes_metadata": bool,
     }
 )
-_KEYS: Final = ("contract", "streams", "profile", "steps", "options", "witness", "declares")
+_KEYS: Final = ("contract", "streams", "profile", "steps", "options", "witness", "declares", "directions")
 _PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%-]+(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*")
+# Where a carrier other than HTTP listens, on the same host: a port, and what its procedures begin with.
+_PORT: Final = re.compile(r":[1-9][0-9]{0,4}(?:/[A-Za-z0-9._~-]+)*")
 _WORD_CHARS: Final = 60
 _MOST: Final = 2**53
 
@@ -49,6 +63,7 @@ _MOST: Final = 2**53
 FEATURES: Final = (
     *(f"feature:{name}" for name in (*STEPS, *OPTIONS, *DECLARES)),
     *(f"feature:{name}={word}" for name, kind in DECLARES.items() if isinstance(kind, tuple) for word in kind),
+    *(f"direction:{name}" for name in DIRECTIONS),
 )
 
 
@@ -59,7 +74,7 @@ def _nothing() -> Mapping[str, str | int | bool]:
 @dataclass(frozen=True, slots=True)
 class Features:
     """What an adapter can do. `streams` are its paths by binding, below its base URL; names that this version does not
-    know were left out. A promise that is `false` is none."""
+    know were left out. A promise that is `false` is none. `directions` are those of the bindings that go both ways."""
 
     streams: Mapping[str, str]
     profile: str = "plain"
@@ -67,6 +82,7 @@ class Features:
     options: frozenset[str] = frozenset()
     witness: tuple[str, ...] = ()
     declares: Mapping[str, str | int | bool] = field(default_factory=_nothing)
+    directions: tuple[str, ...] = ("server",)
 
     def needs(self) -> frozenset[str]:
         """Every need of a rule or a scenario that this meets."""
@@ -104,6 +120,7 @@ def features_of(data: Any) -> Features:
         options=frozenset(_names(data, "options", OPTIONS, wrong)),
         witness=_names(data, "witness", WITNESS, wrong),
         declares=_declares(data.get("declares", {}), wrong),
+        directions=_names(data, "directions", DIRECTIONS, wrong) or ("server",),
     )
     if wrong:
         raise ValueError("; ".join(wrong))
@@ -115,8 +132,12 @@ def _streams(data: Any, wrong: list[str]) -> Mapping[str, str]:
         wrong.append('features.streams: an object is needed, like {"sse": "sse"}')
         return MappingProxyType({})
     for name, path in data.items():
-        if not isinstance(path, str) or not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
-            wrong.append(f"features.streams.{printable(name, _WORD_CHARS)}: a path below the base URL is needed")
+        where = f"features.streams.{printable(name, _WORD_CHARS)}"
+        if name in {"tcp", "grpc"}:
+            if not isinstance(path, str) or not _PORT.fullmatch(path) or {".", ".."} & set(path.split("/")):
+                wrong.append(f"{where}: a port of the same host is needed, like :9000 or :9000/name")
+        elif not isinstance(path, str) or not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+            wrong.append(f"{where}: a path below the base URL is needed")
     found = {name: data[name] for name in BINDINGS if name in data}
     if not found:
         wrong.append(f"features.streams: one of {', '.join(BINDINGS)} is needed")

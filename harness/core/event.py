@@ -2,7 +2,8 @@
 
 Only drivers, transports and the recorder make events; nothing here does I/O, and no event judges. Offsets count
 octets from 0: of the body with transfer coding removed (what `curl -N` prints) for everything a binding's grammar
-sees, of the raw response from the first octet of its status line where a deviation's layer is `head` or `framing`.
+sees, of the raw response from the first octet of its status line where a deviation's layer is `head` or `framing`,
+and of all that came over the connection behind its handshake where the carrier moves messages or frames.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
+from streamspec.harness.core.deviations import DEVIATIONS, PLACES
 from streamspec.harness.core.typed import build
 
 
@@ -24,7 +26,8 @@ def _nothing() -> Mapping[str, int | str | bool]:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The head of an answer was read whole. `headers` keep their order and spelling."""
+    """The head of an answer was read whole. `headers` keep their order and spelling. Over WebSocket it is the answer to
+    the handshake (101); length-framed TCP has no head, and `status` 0 says that the connection stands."""
 
     status: int
     reason: str
@@ -41,6 +44,11 @@ class Opened:
     def essence(self) -> str:
         """The media type without parameters, lower case; empty when there is none."""
         return (self.header("content-type") or "").partition(";")[0].strip().lower()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether what was asked for begins: 2xx, the switch to WebSocket, a connection without a head."""
+        return 200 <= self.status < 300 or self.status in {0, 101}
 
 
 RefusedWhy = Literal["unresolved", "refused", "unreachable", "tls", "closed", "reset", "not-http", "too-long"]
@@ -105,76 +113,6 @@ class Meta:
     kept: Mapping[str, int | str | bool] = field(default_factory=_nothing)
 
 
-# Every way in which octets can leave a grammar, with the sentence a report prints. The list is closed: a decoder
-# says what it saw, a rule says what that means.
-DEVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        # head: RFC 9112 §2 to §5, RFC 9110 §5
-        "head.bare-lf": "a header line ends with LF alone",
-        "head.obs-fold": "a header value is folded over several lines",
-        "head.no-colon": "a header line has no colon",
-        "head.name": "a header name has an octet that is no token character",
-        "head.value": "a header value has a control octet",
-        "head.length-and-coding": "Content-Length and Transfer-Encoding stand together",
-        "head.lengths-differ": "several Content-Length values differ",
-        "head.length-invalid": "Content-Length is not a plain decimal number",
-        "head.coding-unknown": "the transfer coding is not one we can remove",
-        # framing: RFC 9112 §6 to §8
-        "chunk.size": "a chunk size is not hexadecimal digits",
-        "chunk.bare-lf": "a chunk line ends with LF alone",
-        "chunk.data-end": "chunk data is not followed by CRLF",
-        "chunk.line-too-long": "a chunk line is longer than our limit",
-        "chunk.trailer": "a trailer line is malformed",
-        "chunk.trailers-too-long": "trailers are longer than our limit",
-        "chunk.no-last": "the connection ended inside a chunked body, before its end",
-        "body.short": "the connection ended before Content-Length octets came",
-        "body.excess": "octets came after the end of the message, with no request pending",
-        # event stream: HTML §9.2.5, §9.2.6
-        "sse.utf8": "a line is not valid UTF-8",
-        "sse.bom": "a byte order mark stands at the start of a line other than the first",
-        "sse.unterminated": "the stream ended inside an event block that carries data",
-        "sse.field": "a field name is none of data, event, id, retry",
-        "sse.id-nul": "an id contains NUL",
-        "sse.retry": "a retry value is not digits",
-        "sse.line-too-long": "a line is longer than our limit",
-        "sse.event-too-long": "an event is longer than our limit",
-        "sse.data-too-deep": "an item's JSON nests deeper than our limit",
-        "sse.data-not-json": "an item's data is not one RFC 8259 text, and the profile says it is JSON",
-        # newline-delimited JSON: ndjson-spec §3.1
-        "ndjson.not-json": "a line is not one RFC 8259 text",
-        "ndjson.spread": "one JSON text stands on several lines",
-        "ndjson.inner-cr": "a raw CR stands inside a line",
-        "ndjson.utf8": "a line is not valid UTF-8",
-        "ndjson.bom": "a byte order mark stands at the start of a line",
-        "ndjson.crlf": "a line ends with CR LF",
-        "ndjson.empty-line": "a line is empty",
-        "ndjson.unterminated": "the body ended without a line end after its last text",
-        "ndjson.line-too-long": "a line is longer than our limit",
-        "ndjson.too-deep": "a line's JSON nests deeper than our limit",
-        # one JSON array: RFC 8259 §5
-        "array.none": "the body is no JSON array",
-        "array.element": "an element is not one RFC 8259 text",
-        "array.separator": "elements are not separated by one comma",
-        "array.utf8": "the array is not valid UTF-8",
-        "array.bom": "a byte order mark stands before the array",
-        "array.open": "the body ended before the array was closed",
-        "array.excess": "octets that are no blanks came after the end of the array",
-        "array.element-too-long": "an element is longer than our limit",
-        "array.too-deep": "an element nests deeper than our limit",
-        # legal JSON that readers read differently: RFC 8259 §4, §6
-        "json.duplicate-name": "a name stands twice in one object",
-        "json.huge-number": "a number is beyond what a double holds exactly",
-        # content coding: RFC 9110 §8.4, RFC 1952
-        "coding.invalid": "the body is not in the coding that its head names",
-        "coding.cut": "the body ended before the end of its coding",
-        "coding.too-large": "the decoded body is larger than our limit",
-    }
-)
-
-
-_OF_THE_BODY: Final = frozenset({"sse", "ndjson", "array", "json", "coding"})
-
-
 @dataclass(frozen=True, slots=True)
 class Deviation:
     """Octets outside a grammar. `code` is a key of `DEVIATIONS`; the layer is the code's first word."""
@@ -190,7 +128,7 @@ class Deviation:
     @property
     def place(self) -> str:
         """Which octets `offset` counts, in words for a report."""
-        return "of the body" if self.code.partition(".")[0] in _OF_THE_BODY else "of the response"
+        return PLACES.get(self.code.partition(".")[0], "of the response")
 
 
 def content_coding(opened: Opened) -> str:
@@ -199,12 +137,14 @@ def content_coding(opened: Opened) -> str:
     return "" if coding == "identity" else coding
 
 
-Framing = Literal["chunked", "length", "close", "none"]
+Framing = Literal["chunked", "length", "close", "none", "end-stream", "envelope", "close-frame"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The message is whole by its own framing (RFC 9112 §8); `size` counts body octets."""
+    """The message is whole by its own framing (RFC 9112 §8); `size` counts body octets. Over HTTP/2 END_STREAM says so,
+    of a stream in envelopes its terminal, of one that has a WebSocket to itself a Close frame (1000, or without a
+    code); `close` where the connection ended between two messages, and nothing said why."""
 
     framing: Framing
     size: int
@@ -215,10 +155,54 @@ ClosedHow = Literal["eof", "reset", "ours"]
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The connection is gone: the target's FIN, the target's RST (or another transport error), or our own act."""
+    """The connection is gone: the target's FIN, the target's RST (or another transport error), or our own act. Where a
+    connection carries several streams it is this stream that is gone, by a reset of its own; `code` is the number that
+    came with it (RST_STREAM, RFC 9113 §7), -1 without one."""
 
     how: ClosedHow
     detail: str = ""
+    code: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Trailers:
+    """The fields behind a body (RFC 9110 §6.5), in their order and spelling."""
+
+    fields: tuple[tuple[str, str], ...]
+
+    def field(self, name: str) -> str | None:
+        """The first value of that name, which HTTP/2 spells in lower case; None when absent."""
+        return next((value for key, value in self.fields if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """The target says goodbye in the carrier's own word: a WebSocket Close frame, an HTTP/2 GOAWAY. `code` is -1 where
+    it has none."""
+
+    code: int = -1
+    reason: str = ""
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to our ping (WebSocket, HTTP/2), with what it carried."""
+
+    data: str = ""
+    offset: int = 0
+
+
+# -- what we said, where streams go both ways --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """`n` items in all, of `bytes` octets in all, have been handed to the system on this stream by now. It says nothing
+    of what the target has taken."""
+
+    n: int
+    bytes: int
 
 
 # -- in process --------------------------------------------------------------------------------------------------------
@@ -280,8 +264,10 @@ class Told:
 @dataclass(frozen=True, slots=True)
 class Did:
     """Something the driver did: `ask` (in an unusual way `ask:malformed`, `ask:method`, `ask:script`, `ask:1.0`,
-    `ask:credentials`), `enough` (its limit), `cancel:rst`, `cancel:fin`, `close`, `stop`, `open:NAME` (a gate),
-    `poison:TOXIC …`, `heal`; and what our proxy did by it: `cut:TOXIC` (an end), `lost:TOXIC` (what came since)."""
+    `ask:credentials`), `enough` (its limit), `cancel:rst`, `cancel:fin`, `cancel:word` (the binding's own word for it),
+    `close`, `stop`, `open:NAME` (a gate), `say` (items of ours begin), `finish` (our half-close), `finish:fin` (one for
+    the whole connection), `ping`, `write:NAME` (octets outside any grammar), `poison:TOXIC …`, `heal`; and what our
+    proxy did by it: `cut:TOXIC` (an end), `lost:TOXIC` (what came since)."""
 
     act: str
 
@@ -321,6 +307,10 @@ Event = (
     | Deviation
     | Ended
     | Closed
+    | Trailers
+    | Farewell
+    | Pong
+    | Said
     | Called
     | Returned
     | Raised

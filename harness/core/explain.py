@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.asking import items_read, request_of
+from streamspec.harness.core.by_hand import by_hand
 from streamspec.harness.core.event import (
     Called,
     Closed,
@@ -206,8 +207,8 @@ def _sent(history: History, sessions: tuple[str, ...]) -> tuple[str, ...]:
 
 def _reproduce(history: History, sessions: tuple[str, ...], place: str, rule: str) -> tuple[str, ...]:
     asked = _asked(history, sessions) or [(LOOK, r) for role, r in history.header.requests.items() if role == LOOK]
-    commands = list(dict.fromkeys(curl(request) for _, request in asked))[:COMMANDS_MAX]
-    commands += list(dict.fromkeys(curl(request) for request in _gates(history, sessions)))[:COMMANDS_MAX]
+    commands = list(dict.fromkeys(by_hand(request) for _, request in asked))[:COMMANDS_MAX]
+    commands += list(dict.fromkeys(by_hand(request) for request in _gates(history, sessions)))[:COMMANDS_MAX]
     drawn = was_drawn(history.header.scenario)  # no case of `run` plays it
     if (name := history.header.declared.get("object")) and not drawn:
         commands.append(f"streamspec run --object {shlex.quote(str(name))} --rule {rule}")
@@ -247,20 +248,3 @@ def _gates(history: History, sessions: tuple[str, ...]) -> list[Request]:
 def _last_id(history: History, session: str) -> str:
     ids = [r.event.id for r in items_read(history, session) if isinstance(r.event, Item) and r.event.id]
     return ids[-1] if ids else ""
-
-
-def curl(request: Request) -> str:
-    """A command that asks the same by hand, bounded in time since an endless stream is a normal target. `-g`: brackets
-    in a URL are meant. Secrets and bodies were redacted before: their places are for the reader to fill."""
-    words = ["curl", "-N", "-i", "-sS", "--max-time", "10"]
-    if set("[]{}") & set(request.url):
-        words.append("-g")
-    if request.version == "1.0":
-        words.append("--http1.0")
-    if request.method != "GET":
-        words += ["-X", request.method]
-    for name, value in request.headers:
-        words += ["-H", f"{name}: {value}" if value else f"{name};"]
-    if request.body:
-        words += ["-d", request.body.decode("utf-8", "backslashreplace")]
-    return shlex.join([*words, request.url])

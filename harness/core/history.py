@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping  # noqa: TC003 -- typed.build reads our hints at run time
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -60,9 +61,10 @@ class History:
 
     def kept(self, question: Hashable, answer: Callable[[], T]) -> T:
         """The answer to a question that depends on nothing but this history, asked once."""
-        if question not in self._kept:
-            self._kept[question] = answer()
-        found: T = self._kept[question]
+        try:
+            found: T = self._kept[question]
+        except KeyError:
+            found = self._kept[question] = answer()
         return found
 
     def records_of(self, session: str) -> tuple[Record, ...]:
@@ -92,10 +94,19 @@ class History:
         """Records whose event is of these types, of one session or of all."""
 
         def found() -> tuple[Record, ...]:
-            records = self.records if session is None else self.records_of(session)
-            return tuple(r for r in records if isinstance(r.event, kinds))
+            by_type = self.kept(("by type", session), lambda: self._by_type(session))
+            groups = [records for kind, records in by_type.items() if issubclass(kind, kinds)]
+            if len(groups) == 1:
+                return groups[0]
+            return tuple(sorted((record for records in groups for record in records), key=attrgetter("index")))
 
         return self.kept((kinds, session), found)
+
+    def _by_type(self, session: str | None) -> dict[type[Event], tuple[Record, ...]]:
+        found: dict[type[Event], list[Record]] = {}
+        for record in self.records if session is None else self.records_of(session):
+            found.setdefault(type(record.event), []).append(record)
+        return {kind: tuple(records) for kind, records in found.items()}
 
     def first(self, kinds: Kinds, session: str) -> Record | None:
         return next(iter(self.of(kinds, session)), None)

@@ -34,6 +34,11 @@ class Limits:
     inflated_bytes: int = 67_108_864  # of one coded body
     account_bytes: int = 1_048_576  # of one answer to a question what the target tells
     output_bytes: int = 65_536  # of a spawned target's output, its last ones
+    message_bytes: int = 4_194_304  # of one message of a carrier, inflated
+    message_frames: int = 65_536  # that one message may come in
+    inbox_bytes: int = 16_777_216  # of messages that wait for a stream which shares its connection and does not read
+    streams: int = 1_024  # of one connection
+    window_bytes: int = 65_535  # of one HTTP/2 stream that is not read (RFC 9113 §6.9.2)
 
 
 LIMITS: Final = Limits()
@@ -53,14 +58,16 @@ BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
         "finite_ms": 30_000,  # a finite role, from the request to its end
         "failing_ms": 5_000,  # a failing role, from its last item to a sign of failure
         "recover_ms": 5_000,  # served again after a disturbance (LC-16)
-        "slots_ms": 15_000,  # the same for a server that answers 503
+        "slots_ms": 15_000,  # the same for a server that says that it is full
         "linger_ms": 50,  # what follows the end of a message
         "terminal_ms": 1_000,  # from an in-band terminal to the end of its message
         "sibling_ms": 60,  # right after its neighbour left, an end of a sibling is its doing (CN-21)
         "aftermath_ms": 100,  # and later it is not known whose
         "await_ms": 60_000,  # one of our sessions waiting for another
+        "say_ms": 10_000,  # our own items, from the first to the last
         "account_ms": 2_000,  # one answer to a question what the target tells
         "every_ms": 100,  # from one account to the next
+        "seldom_ms": 1_000,  # the same where each of our questions may leave a connection behind that is counted
         "steady_ms": 500,  # a figure that was the same for so long stands still
         "stall_ms": 20_000,  # a reader that stands still: it is over as soon as nobody produces for it any more
         "large_ms": 30_000,  # a backlog, read after a stall

@@ -20,11 +20,9 @@ def moved(target: Capabilities, port: int) -> Capabilities | None:
     parts = urlsplit(target.look.url)
     if any(urlsplit(url).netloc != parts.netloc for url in _urls(target)) or _says_where(target.look):
         return None
-    before = f"{parts.scheme}://{parts.netloc}"
-    after = f"{parts.scheme}://{parts.netloc.removesuffix(f':{parts.port}')}:{port}"
 
     def there(request: Request) -> Request:
-        return replace(request, url=after + request.url.removeprefix(before))
+        return replace(request, url=at_port(request.url, port))
 
     roles = {name: replace(role, request=there(role.request)) for name, role in target.roles.items()}
     scripted = target.scripted
@@ -33,8 +31,15 @@ def moved(target: Capabilities, port: int) -> Capabilities | None:
         look=there(target.look),
         roles=MappingProxyType(roles),
         tells=tuple(replace(tell, request=there(tell.request)) for tell in target.tells),
-        scripted=scripted and replace(scripted, base=after + scripted.base.removeprefix(before)),
+        scripted=scripted and replace(scripted, base=at_port(scripted.base, port)),
     )
+
+
+def at_port(url: str, port: int) -> str:
+    """The URL at another port of its host, whatever its scheme is."""
+    parts = urlsplit(url)
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{parts.netloc.removesuffix(f':{parts.port}')}:{port}{rest.removeprefix(parts.netloc)}"
 
 
 def _urls(target: Capabilities) -> Iterator[str]:

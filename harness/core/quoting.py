@@ -18,7 +18,7 @@ CHARS_MAX: Final = 200
 # it goes on to the last @.
 _USER: Final = re.compile(r"(?P<lead>(?:[\w.-]+=)?+(?:[\w+.-]*:?//)?+)[^/@].*@", re.DOTALL)
 # A name that something follows: `token=…`, `Authorization Bearer …`, `?api_key=…`.
-_NAME: Final = re.compile(r"[^\s:=?&;#/]+(?=[\s:=])")
+_NAME: Final = re.compile(r"(?<![^\s:=?&;#/])[^\s:=?&;#/]++(?=[\s:=])")
 
 
 def shown(word: str) -> str:

@@ -31,7 +31,8 @@ SIGNAL_EXITS: Final = {"SIGINT": 130, "SIGTERM": 143}
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One case, executed or not. `history` is None when it did not run; `place` is the stored history's file."""
+    """One case, executed or not. `history` is None when it did not run, or when all of it is PASS and another process
+    judged it; `place` is the stored history's file."""
 
     case: str
     promises: tuple[str, ...]

@@ -35,7 +35,9 @@ class Ask:
     `pieces`: cut into segments of so many octets. `script`: with this text, whatever it is, in the place of a script.
     `credentials`: without any (`none`), with `wrong` ones, or with those of an`other` client of the target (which then
     asks for the very run of the session `after`), instead of the user's own. `direct`: past the proxy,
-    where there is one."""
+    where there is one. `on`: on the connection of that session, as one more stream; `same`: under the very id of that
+    session. `cancelled`: with a cancel in the same write. `offers`: an extension of WebSocket. `priority`: among the
+    streams of its connection, from 0 to 9 (docs/contract.md). `metadata`: with these fields besides."""
 
     malformed: bool = False
     budget: str = "head_ms"
@@ -49,6 +51,12 @@ class Ask:
     script: str = ""
     credentials: Literal["", "none", "wrong", "other"] = ""
     direct: bool = False
+    on: str = ""
+    same: str = ""
+    cancelled: bool = False
+    offers: str = ""
+    priority: int = 0
+    metadata: tuple[tuple[str, str], ...] = ()
 
     @property
     def way(self) -> str:
@@ -73,9 +81,45 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """End the stream as a client that lost interest: an abrupt close (`rst`) or an orderly one (`fin`)."""
+    """End the stream as a client that lost interest: an abrupt close of its connection (`rst`) or an orderly one
+    (`fin`), or the binding's own word for it (`word`: an envelope, RST_STREAM), behind which it is still read."""
 
-    how: Literal["rst", "fin"]
+    how: Literal["rst", "fin", "word"]
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send `n` counted items of about so many octets to the target, or `items` (JSON texts) instead, at most for the
+    named budget. `meanwhile`: the script goes on at once; further items and the half-close wait for it, and a cancel
+    ends it. `still`: sooner over when the target has taken nothing for `steady_ms`. `per_cycle`: `n` is for each cycle
+    of the effort."""
+
+    n: int = 1
+    bytes: int = 0
+    budget: str = "say_ms"
+    items: tuple[str, ...] = ()
+    meanwhile: bool = False
+    still: bool = False
+    per_cycle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Our half-close: no item of ours will follow. `fin`: said by a FIN, for all streams of a connection over TCP."""
+
+    fin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A ping of the carrier. Whoever reads on will see its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Octets on the connection that no grammar knows, by name (`core.raw`)."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +131,8 @@ class Account:
 class Watch:
     """Take accounts again and again, and read nothing, for the named budget. An open stream stalls meanwhile. Sooner
     over when the figure `still` has been the same for `steady_ms`, when one of `moved` has changed, or when nothing
-    that the target holds is more than in the last account of the session `back`."""
+    that the target holds is more than in the last account of the session `back`; where that is named, nothing stands
+    still before the target has learnt of every client that left."""
 
     budget: str
     still: str = ""
@@ -171,16 +216,22 @@ class Pass:
     ms: int
 
 
-Act = Ask | Read | Cancel | Account | Watch | Open | Stop | Await | Poison | Heal | Call | Settle | Pass
+_Spoken = Say | Finish | Ping | Write
+Act = Ask | Read | Cancel | _Spoken | Account | Watch | Open | Stop | Await | Poison | Heal | Call | Settle | Pass
 ACTS: Final[Mapping[str, type[Act]]] = MappingProxyType({kind.__name__: kind for kind in get_args(Act)})
+
+
+Direction = Literal["server", "client", "bidi", "unary"]
+DIRECTIONS: Final[tuple[str, ...]] = get_args(Direction)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """One stream to open. Sessions run one after another, unless `beside` names one that runs meanwhile. An object is
     made with `options`; a server's `large` role is offered `backlog_mib`; a scripted one is told `steps`, with
-    `options`. A session with `times` is played so often, each time from another seed: `id`, `id~2`, .... (0: as often
-    as the effort says), so many of them `together`."""
+    `options`, in a stream of this `direction` (whose items go from the server to us, unless it says more). A session
+    with `times` is played so often, each time from another seed: `id`, `id~2`, .... (0: as often as the effort says),
+    so many of them `together`."""
 
     id: str
     role: str
@@ -190,6 +241,7 @@ class Session:
     times: int = 1
     together: int = 1
     steps: tuple[Step, ...] = ()
+    direction: Direction = "server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +253,25 @@ class Script:
         return tuple(dict.fromkeys(s.role for s in self.sessions if s.role not in {LOOK, OBJECT, SCRIPT}))
 
 
-def expanded(script: Script, cycles: int = 1, limit_bytes: int = 0) -> Script:
+def expanded(script: Script, cycles: int = 1, limit_bytes: int = 0, *, abrupt: bool = False) -> Script:
     """The script with every repeat of a session written out, under its own id; `cycles` is what `times = 0` means, and
-    the largest item of the target, where it is declared, what some steps count from."""
+    the largest item of the target, where it is declared, what some steps count from. `abrupt`: a client that closes its
+    connection in order leaves no sign of that here, and so closes it abruptly."""
     scaled_sessions = (
-        replace(s, steps=tuple(scaled(step, cycles, limit_bytes) for step in s.steps)) for s in script.sessions
+        replace(
+            s,
+            steps=tuple(scaled(step, cycles, limit_bytes) for step in s.steps),
+            acts=tuple(_scaled_act(act, cycles, abrupt=abrupt) for act in s.acts),
+        )
+        for s in script.sessions
     )
     return Script(tuple(one for s in scaled_sessions for one in _repeats(s, s.times or cycles)))
+
+
+def _scaled_act(act: Act, cycles: int, *, abrupt: bool) -> Act:
+    if abrupt and act == Cancel("fin"):
+        return Cancel("rst")
+    return replace(act, n=act.n * cycles, per_cycle=False) if isinstance(act, Say) and act.per_cycle else act
 
 
 def _repeats(session: Session, times: int) -> Iterator[Session]:
@@ -229,6 +293,7 @@ def script_to_json(script: Script) -> list[dict[str, Any]]:
             "times": s.times,
             "together": s.together,
             "steps": [step_to_json(step) for step in s.steps],
+            "direction": s.direction,
             "acts": [_act_to_json(act) for act in s.acts],
         }
         for s in script.sessions

@@ -10,10 +10,12 @@ import json
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from streamspec.harness.core.asking import COUNT, RUN, SCRIPT_TEXT, quoted_script
 from streamspec.harness.core.case import Declared, Role, Tell
+from streamspec.harness.core.contract import BOTH_WAYS, ENVELOPED
+from streamspec.harness.core.envelope import Envelope, filled
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.redaction import redacted_url
 from streamspec.harness.core.script import SCRIPT
@@ -23,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streamspec.harness.core.contract import Features
-
 Headers = tuple[tuple[str, str], ...]
 _ABSENT: Final = frozenset({"offered", "cancel_code", "send_code", "remaining_ms", "buffered"})  # figures that may be
 SHUT: Final = "shut"  # a gate that nobody opens
 _SEQ: Final = "$.n"
 _ITEM_BYTES: Final = 4_000
+_HEARTBEAT: Final = "heartbeat_ms"
 _HEARTBEAT_MS: Final = 500
 _GAP_MS: Final = 150
 _EVERY_MS: Final = 5
@@ -55,13 +57,15 @@ TEXTS: Final = (
 @dataclass(frozen=True, slots=True)
 class Scripted:
     """An adapter at its base URL, which ends without a slash, and what it can do. `headers` are sent with all that is
-    asked of it but streams: these are asked for with `stream_headers`, over `binding`."""
+    asked of it but streams: these are asked for with `stream_headers`, over `binding`, in this `envelope` where the
+    binding has one."""
 
     base: str
     features: Features
     binding: str
     headers: Headers = ()
     stream_headers: Headers = ()
+    envelope: Envelope | None = None
 
     @property
     def seq(self) -> str:
@@ -74,9 +78,35 @@ class Scripted:
         return self._stream(SCRIPT_TEXT)
 
     @property
+    def directions(self) -> tuple[str, ...]:
+        """Those that this binding carries."""
+        return self.features.directions if self.binding in BOTH_WAYS else ("server",)
+
+    def needs(self) -> frozenset[str]:
+        """Every need of a rule or a scenario that this adapter meets over this binding."""
+        directions = {f"direction:{name}" for name in self.directions}
+        without = set() if self._beats else {f"feature:{_HEARTBEAT}"}
+        if self.binding not in ENVELOPED:  # elsewhere nothing in a stream's opening could say so
+            without |= {f"feature:{name}" for name in ("credit", "priority", "starvation_bound", "fair")}
+        if self.binding != "tcp":
+            without.add("feature:fin_half_closes")
+        return self.features.needs() - without | directions
+
+    @property
+    def _beats(self) -> bool:
+        """Of gRPC pings are the connection's, and no handler has a word for a sign of life."""
+        return _HEARTBEAT in self.features.options and self.binding != "grpc"
+
+    def requests(self) -> dict[str, Request]:
+        """Those of streams which play a session's own script, by direction: `script` from the server to us, and
+        `script/DIRECTION`."""
+        others = {f"{SCRIPT}/{name}": self._stream(SCRIPT_TEXT, name) for name in self.directions if name != "server"}
+        return {SCRIPT: self.request, **others}
+
+    @property
     def look(self) -> Request:
         """What the probe asks for when the user names no stream of his own."""
-        return self._stream(quoted_script(text_of(self._ended(_LOOK), {})))
+        return self._stream(self._quoted(text_of(self._ended(_LOOK), {})))
 
     def facts(self) -> dict[str, str | int | bool]:
         """What a history must say of it. Its base URL is the place of its gates."""
@@ -103,9 +133,33 @@ class Scripted:
             found.append(Tell("ended", witness, "$.state", "stream", word="ended"))
         return tuple(found)
 
-    def _stream(self, script: str) -> Request:
-        path = self.features.streams[self.binding]
-        return Request(f"{self.base}/{path}?run={RUN}&script={script}", "GET", self.stream_headers)
+    def _quoted(self, script: str) -> str:
+        """A script as it stands in a request of this binding."""
+        return script if self.binding in BOTH_WAYS else quoted_script(script)
+
+    def _stream(self, script: str, direction: str = "server") -> Request:
+        """A stream that plays this script. Where a client may speak as well, its first message says what is to be
+        played; elsewhere its URL does."""
+        place = self.features.streams[self.binding]
+        if self.binding not in BOTH_WAYS:
+            return Request(f"{self.base}/{place}?run={RUN}&script={script}", "GET", self.stream_headers)
+        wish = f'{{"run":"{RUN}","script":{script}}}'
+        parts = urlsplit(self.base)
+        if self.binding == "ws":
+            scheme = "wss" if parts.scheme == "https" else "ws"
+            url = f"{scheme}{self.base.removeprefix(parts.scheme)}/{place}"
+            return Request(url, "GET", self.stream_headers, self._opening(direction, wish))
+        port, _, name = place.removeprefix(":").partition("/")
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        if self.binding == "tcp":
+            procedure = f"{name}/{direction}" if name else direction
+            return Request(f"tcp://{host}:{port}", "GET", self.stream_headers, self._opening(procedure, wish))
+        url = f"grpc://{host}:{port}/{name}/{direction.capitalize()}"
+        return Request(url, "POST", self.stream_headers, wish.encode())
+
+    def _opening(self, procedure: str, wish: str) -> bytes:
+        template = self.envelope.start if self.envelope else ""
+        return filled(template, {"procedure": json.dumps(procedure), "payload": wish}).encode()
 
     def _ended(self, *steps: Step) -> tuple[Step, ...]:
         """The steps, and the end of the stream said where it can be said."""
@@ -119,13 +173,13 @@ class Scripted:
             return None
         if name in _END and "explicit_end" in self.features.declares and Complete() not in steps:
             return None
-        script = quoted_script(text_of(steps, options)).replace(str(_ANY), COUNT)
+        script = self._quoted(text_of(steps, options)).replace(str(_ANY), COUNT)
         return Role(name, self._stream(script), MappingProxyType(dict(attributes)))
 
     def _scripts(self) -> dict[str, tuple[tuple[Step, ...], dict[str, Declared], dict[str, int | str]]]:
         """For each role the steps, what is declared of it, and the options."""
-        beats: dict[str, int | str] = {"heartbeat_ms": _HEARTBEAT_MS} if "heartbeat_ms" in self.features.options else {}
-        beating: dict[str, Declared] = {"heartbeat_ms": _HEARTBEAT_MS} if beats else {}
+        beats: dict[str, int | str] = {_HEARTBEAT: _HEARTBEAT_MS} if self._beats else {}
+        beating: dict[str, Declared] = {_HEARTBEAT: _HEARTBEAT_MS} if beats else {}
         seq: dict[str, Declared] = {"seq": _SEQ}
         texts = json.dumps(TEXTS, ensure_ascii=False)
         sent = Send(tuple(json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":")) for text in TEXTS))

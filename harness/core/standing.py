@@ -22,6 +22,7 @@ from streamspec.harness.core.event import (
     Failed,
     Item,
     Lagged,
+    Meta,
     Opened,
     Record,
     Refused,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 _PAGES: Final = frozenset({"sse.field", "ndjson.not-json", "array.none"})  # and no item: something else came
 TERMINALS: Final = (Completed, Failed)
-_OWN_ENDS: Final = ("cancel:rst", "cancel:fin", "close", "enough")
+_NO_ROOM: Final = (503, "UNAVAILABLE")  # RFC 9110 §15.6.4; the contract's codes
+_OWN_ENDS: Final = ("cancel:rst", "cancel:fin", "cancel:word", "close", "enough")
 _OF_OUR_PROXY: Final = (CUT, LOST)
 
 
@@ -53,8 +55,9 @@ def _is_own_end(act: str) -> bool:
 
 def theirs(h: History, kinds: Kinds, session: str) -> tuple[Record, ...]:
     """Records of these kinds that the target made before any end of ours (condition 1)."""
-    limit = own_end(h, session)
-    return tuple(r for r in h.of(kinds, session) if r.index < limit)
+    found = h.of(kinds, session)
+    limit = own_end(h, session) if found else 0
+    return found if not found or found[-1].index < limit else tuple(r for r in found if r.index < limit)
 
 
 def opened(h: History, session: str) -> Record | None:
@@ -65,13 +68,17 @@ def opened(h: History, session: str) -> Record | None:
         return None
     if (coding := content_coding(record.event)) and coding not in offered(h, session):
         return None
-    return record if 200 <= record.event.status < 300 and record.event.status != 204 else None
+    return record if record.event.accepted and record.event.status != 204 else None
+
+
+def ask_of(h: History, session: str) -> Ask:
+    """How this session asked."""
+    return next((act for act in h.acts(session) if isinstance(act, Ask)), Ask())
 
 
 def offered(h: History, session: str) -> tuple[str, ...]:
     """The content codings that this session offered to read, beside none at all."""
-    codings = next((act.coding for act in h.acts(session) if isinstance(act, Ask)), "")
-    return tuple(word.strip() for word in codings.split(",") if word.strip())
+    return tuple(word.strip() for word in ask_of(h, session).coding.split(",") if word.strip())
 
 
 def coded(h: History, session: str) -> str:
@@ -122,6 +129,37 @@ def not_opened(h: History, session: str) -> str:
     return f"{role} was not asked" if not h.of(Did, session) else f"{role} was not answered"
 
 
+def says_no_in_band(opened: Opened) -> bool:
+    """Whether a stream that is refused before it begins has no status of its own for that: over a carrier of messages,
+    and in gRPC, whose refusal is a failure with nothing before it."""
+    return opened.status in {0, 101} or opened.essence.startswith("application/grpc")
+
+
+def refusal(h: History, session: str) -> Record | None:
+    """What shows that a stream was refused before it began: a status of 400 or more, or a failure with neither a start
+    nor an item ahead of it."""
+    answer = h.first(Opened, session)
+    if not answer or not isinstance(answer.event, Opened):
+        return None
+    if answer.event.status >= 400:
+        return answer
+    failed = h.first(Failed, session)
+    if failed is None or not says_no_in_band(answer.event):
+        return None
+    begun = (r for r in h.of((Item, Meta), session) if not isinstance(r.event, Meta) or r.event.kind == "start")
+    first = next(begun, None)
+    return failed if first is None or first.index > failed.index else None
+
+
+def is_full(h: History, session: str) -> bool:
+    """Whether this stream was refused because there is no room for it now, as far as a server has a word for that."""
+    match refusal(h, session):
+        case Record(event=Opened(status=word) | Failed(code=word)):
+            return word in _NO_ROOM
+        case _:
+            return False
+
+
 def served_as(h: History, control: Control, session: str) -> Record | None:
     """The head of this session's answer when it is of the control's kind, with an item if the control had one."""
     record = opened(h, session)
@@ -166,7 +204,33 @@ def cut(h: History, session: str) -> Record | None:
 
 
 def terminals(h: History, session: str) -> tuple[Record, ...]:
-    return theirs(h, TERMINALS, session)
+    """Its ends before any end of ours. Where we said something out of order under its id, a failure behind which the
+    stream goes on was the answer to that, and no end (condition 1): some dialects have one word for both."""
+    found = theirs(h, TERMINALS, session)
+    since = h.kept("out of order", lambda: _out_of_order(h)).get(session) if found else None
+    if since is None:
+        return found
+    last = theirs(h, (Item, *TERMINALS), session)[-1].index
+    return tuple(r for r in found if not isinstance(r.event, Failed) or not since < r.index < last)
+
+
+def is_doubled(h: History, session: str) -> bool:
+    """Whether we asked for a second stream under the id of this one: what comes under it may be of either."""
+    return session in h.kept("doubled", lambda: frozenset(ask_of(h, other).same for other in h.sessions()))
+
+
+def _out_of_order(h: History) -> dict[str, int]:
+    """Where we first said something out of order under the id of a stream, by session: octets of our own making, or a
+    second start."""
+    found: dict[str, int] = {}
+    for record in h.of(Did):
+        act = record.event.act if isinstance(record.event, Did) else ""
+        under = record.session if act.startswith("write:") else ""
+        if act.startswith("ask"):
+            under = ask_of(h, record.session).same
+        if under:
+            found.setdefault(under, record.index)
+    return found
 
 
 def expired(h: History, session: str, *budgets: str) -> tuple[Record, ...]:

@@ -74,7 +74,32 @@ class Abandon:
     """Return without ending the stream."""
 
 
-Step = Send | Generate | Wait | Gate | Fail | Refuse | Complete | Abandon
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Take `n` items of the client's (0: all that come, until it has half-closed), with a pause behind each."""
+
+    n: int = 0
+    every_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """Send back `n` items of the client's, each when it has come (0: until it has half-closed)."""
+
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Take all items of the client's, until it has half-closed, and send one that says how many they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """From now on take all items of the client's, beside what the further steps do."""
+
+
+Step = Send | Generate | Wait | Gate | Fail | Refuse | Complete | Abandon | Receive | Echo | Collect | Drain
 STEPS: Final[Mapping[str, type[Step]]] = MappingProxyType({kind.__name__.lower(): kind for kind in get_args(Step)})
 
 

@@ -75,6 +75,16 @@ def chunked(binding: str, *headers: tuple[str, str]) -> Opened:
     return head(("Content-Type", TYPES[binding]), ("Transfer-Encoding", "chunked"), *headers)
 
 
+def upgraded() -> Opened:
+    """The answer to a WebSocket handshake."""
+    return Opened(101, "Switching Protocols", "HTTP/1.1", (("Upgrade", "websocket"),))
+
+
+def called(*headers: tuple[str, str]) -> Opened:
+    """The head of a gRPC answer."""
+    return Opened(200, "", "HTTP/2", (("content-type", "application/grpc"), *headers))
+
+
 def item(n: int, seq: int | None = None, kind: str = "", mark: str = "", **kept: int | str | bool) -> Item:
     """The n-th item (from 0); its payload counts from 1 unless `seq` says otherwise. `mark` is its id for a resume,
     `kept` the fields that its profile keeps."""

@@ -50,9 +50,10 @@ class _Company:
     """The cases that are still to be tried, and the good ends of others."""
 
     def __init__(self, plan: Plan, results: list[Result], progress: Progress) -> None:
-        # What takes longest first, and last what may harm a target.
-        cases = sorted(plan.cases, key=lambda case: (_harms(case), -case.scenario.order))
-        self.beside = [case for case in cases if not case.alone]
+        # What takes longest first, and last what may harm a target; before all what a target that has just been started
+        # is good for.
+        cases = sorted(plan.cases, key=lambda case: (_harms(case), not case.scenario.fresh, -case.scenario.order))
+        self.beside = deque(case for case in cases if not case.alone)
         self.alone = deque(case for case in cases if case.alone)
         self.done: set[str] = set()
         self._all = len(plan.cases)
@@ -61,26 +62,32 @@ class _Company:
 
     async def first(self, bench: Bench) -> str:
         """On the target itself: those that bear company, then what is left."""
-        left = deque(self.beside)
-        async with asyncio.TaskGroup() as group:
-            tried = [group.create_task(self._try_all(left, bench)) for _ in range(TOGETHER)]
-        lost = next((task.result() for task in tried if task.result()), "")
-        return lost or await self._try_all(self.alone, bench)
+        return await self._try_beside(bench) or await self._try_all(self.alone, bench)
 
     async def other(self, another: Another) -> None:
-        """On a target of its own, if it can be had."""
+        """On a target of its own, if it can be had: those that bear no company, then what is left."""
         try:
             async with another() as bench:
-                await self._try_all(self.alone, bench)
+                if not await self._try_all(self.alone, bench, new=True):
+                    await self._try_beside(bench)
         except (NoVerdict, UsageError):  # such a target cannot be started twice
             return
 
-    async def _try_all(self, left: deque[Case], bench: Bench) -> str:
+    async def _try_beside(self, bench: Bench) -> str:
+        """Some at once, on one target."""
+        async with asyncio.TaskGroup() as group:
+            tried = [group.create_task(self._try_all(self.beside, bench)) for _ in range(TOGETHER)]
+        return next((task.result() for task in tried if task.result()), "")
+
+    async def _try_all(self, left: deque[Case], bench: Bench, *, new: bool = False) -> str:
+        """One after another, as long as the target survives; what it did not come back from. On a `new` one nothing has
+        happened before the first of them."""
         lost = ""
         while left and not lost:
             case = left.popleft()
             self._progress(case.id, len(self.done), self._all)
-            result, lost = await run_alone(case, bench, renewed=False)
+            result, lost = await run_alone(case, bench, renewed=new)
+            new = False
             survived = not lost or case.scenario.ends_target
             if survived and result.history and all(verdict.outcome is Outcome.PASS for verdict in result.verdicts):
                 self.done.add(case.id)

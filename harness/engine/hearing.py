@@ -15,6 +15,7 @@ from streamspec.harness.core.case import REFUSED
 from streamspec.harness.core.event import Closed, Did, Expired, Opened, Refused
 from streamspec.harness.core.judge import Outcome, judge
 from streamspec.harness.core.script import LOOK, Ask, Read, Script, Session
+from streamspec.harness.engine.clock import now_ns
 from streamspec.harness.engine.runner import header_of, recorder_of, result_of, stage_of
 from streamspec.harness.engine.session import play
 from streamspec.harness.engine.silence import EMPTY, Silence
@@ -71,7 +72,7 @@ async def hear(bench: Bench, plan: Plan, probed: History, progress: Progress) ->
     if not set(sending) <= set(silent) or not broken <= _broken(judge(probed, bench.rules, ())):
         return None
     for role in silent:
-        bench.silence.waited(role, bench.budgets[_PATIENCE])
+        bench.silence.waited(role, bench.budgets[_PATIENCE], now_ns() / 1e6)
     bench.silence.hushed = True
     return result_of(history, (), bench.rules, bench.place)
 

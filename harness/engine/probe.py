@@ -7,6 +7,7 @@ whether it serves again afterwards. Its history is stored and judged like any ot
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
@@ -51,7 +52,9 @@ async def probe(bench: Bench, drivers: Sequence[Driver]) -> Probed:
     """`bench.target` says what the user declared (an empty binding: find it). Raises `NoVerdict` when nothing that
     streams can be judged there."""
     recorder = recorder_of(bench)
-    bench = replace(bench, choose=lambda opened: _choose(opened, bench.target.binding, drivers))
+    declared = next((driver for driver in drivers if driver.name == bench.target.binding), None)
+    choose = partial(_choose, binding=bench.target.binding, drivers=drivers)
+    bench = replace(bench, choose=choose, driver=declared or _by_scheme(bench.target.look.url, drivers))
     stage = stage_of(bench, recorder)
     await play(TWO_AT_ONCE, stage)
     seen = list(TWO_AT_ONCE.sessions)
@@ -67,6 +70,8 @@ async def probe(bench: Bench, drivers: Sequence[Driver]) -> Probed:
         control=control,
         serial=serial,
         closes=driver.closes,
+        carrier=driver.carrier,
+        http2=bench.target.look.version == "2",
     )
     patience_ms = control.patience_ms(bench.budgets["recover_ms"])
     bench = replace(bench, target=target, budgets={**bench.budgets, "recover_ms": patience_ms})
@@ -84,13 +89,22 @@ def _choose(opened: Opened, binding: str, drivers: Sequence[Driver]) -> Driver |
     return next((driver for driver in drivers if driver.recognises(opened)), None)
 
 
+_SCHEMES: Final = {"ws": "websocket", "wss": "websocket", "tcp": "framed", "grpc": "http2", "grpcs": "http2"}
+
+
+def _by_scheme(url: str, drivers: Sequence[Driver]) -> Driver | None:
+    """The only driver that stands on what this URL names: how we speak there must be known before anything answers."""
+    carrier = _SCHEMES.get(url.partition(":")[0].lower())
+    return next((driver for driver in drivers if carrier and driver.carrier == carrier), None)
+
+
 def _answer(history: History, url: str) -> Opened:
     """The first look's answer. Raises `NoVerdict` in the words of what was seen instead."""
     record = history.first(Opened, _FIRST)
     if record and isinstance(record.event, Opened):
         if coding := content_coding(record.event):
             raise NoVerdict(f"{url} answered in Content-Encoding {printable(coding, 40)}, and we asked for identity")
-        if 200 <= record.event.status < 300:
+        if record.event.accepted:
             return record.event
         where = record.event.header("location")
         moved = f", and points to {printable(where, 200)}: we follow no redirect" if where else ""

@@ -144,7 +144,7 @@ async def given(word: str) -> AsyncIterator[Toxiproxy]:
 
 @asynccontextmanager
 async def _started(word: str) -> AsyncIterator[int]:
-    from streamspec.harness.engine.spawn import free_port
+    from streamspec.harness.engine.free_port import free_port
 
     program, port = _program(word), free_port()
     quiet = asyncio.subprocess.DEVNULL

@@ -9,22 +9,23 @@ from __future__ import annotations
 import asyncio
 import traceback
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.again import TRY, in_two, took_ms, untold
+from streamspec.harness.core.again import TRY, in_two, stood_still, took_ms, untold
 from streamspec.harness.core.asking import has_run, run_ids
 from streamspec.harness.core.errors import NoVerdict, SeveralWorkers
-from streamspec.harness.core.event import Opened
 from streamspec.harness.core.history import Header, History
 from streamspec.harness.core.judge import judge
-from streamspec.harness.core.ports import Request
+from streamspec.harness.core.ports import HeadDecoder, Request
 from streamspec.harness.core.redaction import redacted, secrets_of
 from streamspec.harness.core.run import Result, crashed, unrun
-from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, SCRIPT, Ask, Heal, Read, Script, Session, expanded
+from streamspec.harness.core.script import AGAIN, BEFORE, LOOK, Ask, Heal, Read, Script, Session, expanded
 from streamspec.harness.engine import store
 from streamspec.harness.engine.recorder import Recorder
 from streamspec.harness.engine.session import play
+from streamspec.harness.engine.sharing import Link
 from streamspec.harness.engine.silence import Silence
 from streamspec.harness.engine.stage import Stage, no_accounts, no_gates
 from streamspec.harness.engine.way import Way, no_way
@@ -34,14 +35,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streamspec.harness.core.case import Capabilities, Case
+    from streamspec.harness.core.event import Opened
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.plan import Plan
-    from streamspec.harness.core.ports import Decoder, Driver, Figures, Transport
+    from streamspec.harness.core.ports import Decoder, Driver, Exchange, Figures, Transport
     from streamspec.harness.core.rule import Rule
 
     Progress = Callable[[str, int, int], None]  # what is done, cases done, cases in all
 
 TRIES: Final = 3  # a late budget counts only three times out of three
+MOST_TRIES: Final = 12  # of a case during which our own machine stood still
 CYCLES: Final = {"quick": 30, "full": 200, "soak": 1000}  # of a session that is played as often as the effort says
 
 
@@ -52,7 +55,7 @@ class Bench:
     target, and `told` only what it tells itself: looking at a process takes its time. `renew` starts it anew, where we
     may, and `stop` asks it to end. `new_runs` are ids for streams of scripted targets, each new, and `open_gate` opens
     their gates. `silence` is that of its roles. `way` puts toxics between us and the target, where a proxy
-    leads there."""
+    leads there. `driver` is the one of its binding, once that is known."""
 
     target: Capabilities
     transport: Transport
@@ -67,12 +70,14 @@ class Bench:
     mark: str = ""
     account: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
     told: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
+    measured: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
     renew: Callable[[], Awaitable[None]] | None = None
     stop: Callable[[], Awaitable[None]] | None = None
     new_runs: Iterator[str] = field(default_factory=lambda: run_ids("r"))
     open_gate: Callable[[str, str], Awaitable[str]] = no_gates
     silence: Silence = field(default_factory=Silence)
     way: Way | None = None
+    driver: Driver | None = None
 
 
 async def execute(
@@ -100,21 +105,24 @@ async def _until_told(
     case: Case, bench: Bench, results: list[Result], left_ms: float, *, renewed: bool
 ) -> tuple[str, float]:
     """Run one case, and again while it could not tell, three times at most: what twice the same was not told, is not
-    told by chance. What the target did not come back from, and how long the further tries took, in ms."""
+    told by chance, unless our own machine stood still meanwhile. What the target did not come back from, and how long
+    the further tries took, in ms."""
     first, lost = await run_alone(case, bench, renewed=renewed)
     place = len(results)
     results.append(first)
-    spent_ms = 0.0
-    for number in range(2, TRIES + 1):
+    latest, spent_ms = first, 0.0
+    for number in range(2, MOST_TRIES + 1):
         open_ = untold(first)
         if lost or not open_ or bench.silence.hushed or spent_ms + took_ms(first) > left_ms:
             break
-        again, lost = await run_alone(replace(case, id=f"{case.id}{TRY}{number}"), bench, renewed=False)
-        first, *more = in_two(first, again, bench.rules)
+        if number > TRIES and not stood_still(latest):
+            break
+        latest, lost = await run_alone(replace(case, id=f"{case.id}{TRY}{number}"), bench, renewed=False)
+        first, *more = in_two(first, latest, bench.rules)
         results[place] = first
         results += more
-        spent_ms += min(took_ms(again), left_ms)
-        if untold(again) == open_:
+        spent_ms += min(took_ms(latest), left_ms)
+        if untold(latest) == open_ and not stood_still(latest):
             break
     return lost, spent_ms
 
@@ -170,7 +178,8 @@ async def run_case(case: Case, bench: Bench) -> tuple[History, bool]:
     seen: list[Session] = []
     healthy = await look_until_served(BEFORE, stage, bench, seen)
     if healthy:
-        script = expanded(case.scenario.script, bench.cycles, _limit_bytes(bench.target))
+        abrupt = bench.target.fin_half_closes
+        script = expanded(case.scenario.script, bench.cycles, _limit_bytes(bench.target), abrupt=abrupt)
         script = bench.silence.shortened(script, bench.budgets["patience_ms"])
         seen += script.sessions
         await play(script, stage)
@@ -201,9 +210,8 @@ async def look_until_served(name: str, stage: Stage, bench: Bench, seen: list[Se
         history = stage.recorder.seal(header_of(bench, "", "", Script(tuple(seen)), ()))
         if standing.served_as(history, control, session.id):
             return True
-        head = history.first(Opened, session.id)
-        if head and isinstance(head.event, Opened) and head.event.status == 503:
-            window_ms = bench.budgets["slots_ms"]  # full: many a server sees that we left only when it next writes
+        if standing.is_full(history, session.id):
+            window_ms = bench.budgets["slots_ms"]  # many a server sees that we left only when it next writes
     return False
 
 
@@ -217,8 +225,22 @@ def stage_of(bench: Bench, recorder: Recorder) -> Stage:
     target = bench.target
 
     def decoder(opened: Opened, role: str) -> Decoder | None:
-        driver = bench.choose(opened) if 200 <= opened.status < 300 else None  # an error page is no stream
-        return driver.decoder(target.profile, target.seq(role), bench.limits) if driver else None
+        driver = bench.choose(opened) if opened.accepted else None  # an error page is no stream
+        if driver is None:
+            return None
+        made = driver.decoder(target.profile, target.seq(role), bench.limits)
+        if isinstance(made, HeadDecoder):
+            made.begin(opened)
+        return made
+
+    driver = bench.driver
+    talker, addressee = (driver.talker, driver.addressee) if driver else (None, None)
+    if target.profile.envelope is None:
+        addressee = None  # each stream has a connection to itself
+
+    def shared(exchange: Exchange, stream: str) -> Exchange:
+        assert addressee is not None
+        return Link(exchange, partial(addressee, target.profile), bench.limits).member(stream)
 
     requests = _requests(target)
     return Stage(
@@ -229,6 +251,7 @@ def stage_of(bench: Bench, recorder: Recorder) -> Stage:
         bench.limits,
         recorder,
         bench.account,
+        bench.measured,
         _item_bytes(target),
         stop=bench.stop,
         new_runs=bench.new_runs,
@@ -236,6 +259,9 @@ def stage_of(bench: Bench, recorder: Recorder) -> Stage:
         silence=bench.silence,
         way=bench.way or no_way,
         other=bench.target.other,
+        shared=shared if addressee else None,
+        talker=partial(talker, target.profile) if talker else None,
+        opening=partial(driver.opening, target.profile) if driver and driver.opening else None,
     )
 
 
@@ -250,8 +276,9 @@ def _item_bytes(target: Capabilities) -> int:
 
 
 def _requests(target: Capabilities) -> dict[str, Request]:
-    scripted = {SCRIPT: target.scripted.request} if target.scripted else {}
-    return {LOOK: target.look, **{name: role.request for name, role in target.roles.items()}, **scripted}
+    scripted = target.scripted.requests() if target.scripted else {}
+    found = {LOOK: target.look, **{name: role.request for name, role in target.roles.items()}, **scripted}
+    return {name: replace(request, frame=target.profile.frame) for name, request in found.items()}
 
 
 def header_of(bench: Bench, case: str, scenario: str, script: Script, promises: tuple[str, ...]) -> Header:

@@ -6,6 +6,7 @@ one item (of an empty stream its end) to be forgiven. Never here: a verdict, or 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -24,14 +25,20 @@ _GLANCE: Final = "lasting_ms"  # of a look at a target that has sent nothing any
 @dataclass(slots=True)
 class Silence:
     """For how many milliseconds streams of each role were waited for, all together, since the last item of one.
-    `hushed`: the look and every role were listened to at once, and nothing came (`hearing`)."""
+    `hushed`: the look and every role were listened to at once, and nothing came (`hearing`). `until_ms`: up to when
+    the waiting for each role has been counted."""
 
     waited_ms: dict[str, float] = field(default_factory=dict)
     hushed: bool = False
+    until_ms: dict[str, float] = field(default_factory=dict)
 
-    def waited(self, role: str, ms: float) -> None:
+    def waited(self, role: str, ms: float, now_ms: float) -> None:
+        """So long, until now. Time in which several streams were waited for counts once: on a busy machine ten streams
+        that each take their time would soon have used up our patience."""
         if role not in _NEVER_TIRED:
-            self.waited_ms[role] = self.waited_ms.get(role, 0.0) + ms
+            counted_ms = self.until_ms.get(role, -math.inf)
+            self.waited_ms[role] = self.waited_ms.get(role, 0.0) + max(0.0, min(ms, now_ms - counted_ms))
+            self.until_ms[role] = max(now_ms, counted_ms)
 
     def ended(self, role: str) -> None:
         if role == EMPTY:

@@ -53,14 +53,6 @@ SURVIVORS_NAMED: Final = 20
 _CALLERS_FAULT: Final = frozenset({errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP})
 
 
-def free_port() -> int:
-    """A TCP port at which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def words_of(command: str, port: int) -> list[str]:
     """The command line as words, `{port}` replaced; no shell reads it. Raises `UsageError`."""
     try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.asking import Headers
     from streamspec.harness.core.event import Opened
     from streamspec.harness.core.limits import Limits
-    from streamspec.harness.core.ports import Decoder, Figures, Request, Transport
+    from streamspec.harness.core.ports import Decoder, Exchange, Figures, Request, Talker, Transport
     from streamspec.harness.core.script import Session
     from streamspec.harness.engine.recorder import Recorder
 
@@ -34,12 +34,15 @@ async def no_gates(run: str, name: str) -> str:  # noqa: ARG001 -- the shape of 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What every session of a case shares. `requests` are by role; `decoder(opened, role)` chooses who reads a body,
-    None for one that nobody can read. `account` takes every account that the target allows; `item_bytes` are those of
-    its large role. `ids` are the last ids that sessions have read, for those that resume behind them; `figures` those
-    of their last accounts. `stop` asks the target to end, where we started it. `new_runs` are ids for streams, each
-    new, and `runs` those that sessions have asked with; `account` is given one of them, empty before a session has
-    asked. `open_gate(run, name)` says in words why a gate was not opened. `silence` is that of the run's roles. `way`
-    puts toxics between us and the target, `other` is the header with the credentials of another of its clients."""
+    None for one that nobody can read. `account` takes every account that the target allows, `measured` only what can be
+    had without asking it; `item_bytes` are those of its large role. `ids` are the last ids that sessions have read, for
+    those that resume behind them; `figures` those of their last accounts. `stop` asks the target to end, where we
+    started it. `new_runs` are ids for streams, each new, and `runs` those that sessions have asked with; `account` is
+    given one of them, empty before a session has asked. `open_gate(run, name)` says in words why a gate was not opened.
+    `silence` is that of the run's roles. `way` puts toxics between us and the target, `other` is the header with the
+    credentials of another of its clients. `exchanges` are those of the sessions that have asked, for others that share
+    their connection. `shared` makes a stream in envelopes, under this id, of a connection; `talker` says how we speak
+    on it, `opening` what of the text of a request is sent."""
 
     transport: Transport
     decoder: Callable[[Opened, str], Decoder | None]
@@ -48,6 +51,7 @@ class Stage:
     limits: Limits
     recorder: Recorder
     account: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
+    measured: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
     item_bytes: int = 1
     ids: dict[str, str] = field(default_factory=dict)
     figures: dict[str, dict[str, int | str]] = field(default_factory=dict)
@@ -58,6 +62,10 @@ class Stage:
     silence: Silence = field(default_factory=Silence)
     way: Way = no_way
     other: Headers = field(default=(), repr=False)
+    exchanges: dict[str, Exchange] = field(default_factory=dict)
+    shared: Callable[[Exchange, str], Exchange] | None = None
+    talker: Callable[[str], Talker] | None = None
+    opening: Callable[[bytes], bytes] | None = None
 
     def asks(self, session: Session) -> bool:
         """Whether this session is worth its while: its role may have been silent for too long."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from streamspec.harness.core import standing
 from streamspec.harness.core.asking import items_read
 from streamspec.harness.core.event import Item, Record
-from streamspec.harness.core.script import Ask, Read
+from streamspec.harness.core.script import Read
 from streamspec.harness.core.written import retold
 from streamspec.harness.rules._wire import is_called_heartbeat
 
@@ -19,19 +19,16 @@ if TYPE_CHECKING:
     from streamspec.harness.core.history import History
 
 
-def ask(h: History, session: str) -> Ask:
-    """How this session asked."""
-    return next((act for act in h.acts(session) if isinstance(act, Ask)), Ask())
-
-
 def fresh(h: History) -> tuple[str, ...]:
     """Resumable sessions that began anew."""
-    return tuple(s for s in h.sessions("resumable") if not ask(h, s).after and not ask(h, s).behind)
+    return tuple(
+        s for s in h.sessions("resumable") if not standing.ask_of(h, s).after and not standing.ask_of(h, s).behind
+    )
 
 
 def resumed(h: History) -> tuple[str, ...]:
     """Resumable sessions that resumed behind what another one has read."""
-    return tuple(s for s in h.sessions("resumable") if ask(h, s).after)
+    return tuple(s for s in h.sessions("resumable") if standing.ask_of(h, s).after)
 
 
 def marked(h: History, session: str) -> list[tuple[Record, Item]]:
@@ -59,7 +56,7 @@ def kind_of(record: Record) -> str:
 def reading(h: History, session: str, items: int) -> History:
     """The same, of a script in which this session read so many items: what is written by hand reads to its end."""
     read = Read(items=items, budget="item_ms")
-    return retold(h, lambda s: s if s.id != session else replace(s, acts=(ask(h, session), read)))
+    return retold(h, lambda s: s if s.id != session else replace(s, acts=(standing.ask_of(h, session), read)))
 
 
 def words(*ids: str, first: int = 0) -> tuple[Item, ...]:

@@ -15,7 +15,18 @@ from streamspec.harness.core import standing
 from streamspec.harness.core.event import Elided, Item, Record
 from streamspec.harness.core.rule import Finding, broken, held, unknown
 from streamspec.harness.core.script import SCRIPT, Ask
-from streamspec.harness.core.steps import Abandon, Complete, Fail, Generate, Refuse, Send, Step
+from streamspec.harness.core.steps import (
+    Abandon,
+    Collect,
+    Complete,
+    Echo,
+    Fail,
+    Generate,
+    Receive,
+    Refuse,
+    Send,
+    Step,
+)
 from streamspec.harness.core.written import retold
 from streamspec.harness.rules._scripted_ends import ending, numbers
 from streamspec.harness.rules._wire import unread, worded
@@ -27,6 +38,8 @@ if TYPE_CHECKING:
 
 Expected = int | str  # the number of a generated item, or the JSON text of one that was given
 _HARMLESS: Final = frozenset({"heartbeat_ms"})  # options that take no item from anybody
+# Fails, or sends what only its client knows, or waits for it.
+_UNKNOWN_ENDS: Final = (Fail, Abandon, Refuse, Receive, Echo, Collect)
 _SHOWN: Final = 5
 _SHOWN_CHARS: Final = 80
 
@@ -46,7 +59,7 @@ def asked(h: History) -> tuple[str, ...]:
 
 def counting(h: History) -> tuple[str, ...]:
     """Those whose items all count themselves."""
-    return tuple(s for s in asked(h) if not any(isinstance(step, Send) for step in h.steps(s)))
+    return tuple(s for s in asked(h) if not any(isinstance(step, Send | Echo | Collect) for step in h.steps(s)))
 
 
 def well_ended(h: History) -> tuple[str, ...]:
@@ -56,7 +69,7 @@ def well_ended(h: History) -> tuple[str, ...]:
 
 def _ends_well(h: History, session: str) -> bool:
     steps = h.steps(session)
-    if any(isinstance(step, Fail | Abandon | Refuse) for step in steps) or set(h.options(session)) - _HARMLESS:
+    if any(isinstance(step, _UNKNOWN_ENDS) for step in steps) or set(h.options(session)) - _HARMLESS:
         return False
     if Complete() not in steps and h.header.declared.get("declares.explicit_end"):
         return False

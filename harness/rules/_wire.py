@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.history import History
 
 # What breaks first in each binding. A rule that reads its items or its ending names them in `after`.
-ROOTS: Final = ("SSE-01", "ND-01", "CJ-01")
+ROOTS: Final = ("SSE-01", "ND-01", "CJ-01", "GR-01")
 SUCCEEDING: Final = ("finite", "empty", "text")  # roles that are declared to end by themselves, with success
 RECORD_ERRORS: Final = "record-errors"
 # jsonlines.org lets the last line go without its line end; under these names it promised no more.
@@ -28,9 +28,11 @@ NDJSON_TYPES: Final = JSON_LINES | {"application/x-ndjson", "application/ndjson"
 
 # Beyond our own limits octets were skipped, and behind a broken coding all of them: what was not read proves nothing.
 _CODINGS: Final = ("coding.invalid", "coding.cut", "coding.too-large")
+HTTP: Final = ("sse", "ndjson", "json_array")  # bindings of which one answer over HTTP is one stream
 _UNREAD: Final = (
     *("sse.line-too-long", "sse.event-too-long", "sse.data-too-deep", "ndjson.line-too-long", "ndjson.too-deep"),
     *("array.element-too-long", "array.too-deep"),
+    *("tcp.frame-too-long", "ws.message-too-long", "envelope.too-deep", "grpc.message-too-long"),
     *_CODINGS,
 )
 _OTHER: Final = ("ndjson.not-json", "array.none")  # and no item: a page, a document, a message for people

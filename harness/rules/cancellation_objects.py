@@ -27,7 +27,7 @@ from streamspec.harness.core.written_calls import (
     waiting,
 )
 from streamspec.harness.core.written_calls import told as tells
-from streamspec.harness.rules import _scripted_cancels
+from streamspec.harness.rules import _cancel_words, _scripted_cancels
 from streamspec.harness.rules._cancels import (
     CANCELLED,
     after,
@@ -38,6 +38,7 @@ from streamspec.harness.rules._cancels import (
     uncancelled,
     waits,
 )
+from streamspec.harness.rules._scripted_ends import both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,9 +188,10 @@ CN_03 = Rule(
     sentence="After a cancel no item and no ending reaches the consumer; complete and error raise or do nothing.",
     source="seed 000 'Cancellation' (do not call completeStream or sendResponse); Reactive Streams §1.8",
     why="Whoever cancelled has let go of what items need; an end that comes later makes half an answer a whole one.",
-    needs=("object", "feature:cancel"),
-    check=nothing_delivered,
+    needs=("object|cancel-word", "feature:cancel|feature:gate"),
+    check=both(_cancel_words.nothing_after_the_word, nothing_delivered),
     good=(
+        *_cancel_words.NOTHING,
         played(*_FULL, _refusals(3), done(5, "complete"), failed(6, "receive", CANCELLED, "consumer")),
         played(*_FULL, _refusals(3), failed(5, "complete", CANCELLED), failed(6, "receive", CANCELLED, "consumer")),
         played(*_FULL, done(3, "error", arg="NOT_FOUND"), failed(4, "receive", "", "consumer")),
@@ -201,6 +203,7 @@ CN_03 = Rule(
         played(send(0, 1), _cancel(1), take(2, 0, 1), SETTLED, _refusals(3)),
     ),
     bad=(
+        *_cancel_words.SOMETHING,
         played(*_FULL, take(3, 0, 1)),
         played(*_FULL, _refusals(3), done(5, "complete"), end(6)),
         played(*_FULL, _refusals(3), done(5, "error", arg="NOT_FOUND"), fail(6, "NOT_FOUND")),

@@ -11,7 +11,7 @@ from streamspec.harness.core import standing
 from streamspec.harness.core.event import Deviation, Did, Ended, Failed, Item, Opened, Refused
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, chunked, head, item, told, written
-from streamspec.harness.rules._wire import worded
+from streamspec.harness.rules._wire import HTTP, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +62,7 @@ CJ_02 = Rule(
     source="RFC 9112 §7.1",
     why="Clients and proxies read different octets out of the same answer, or none.",
     check=chunks_are_well_formed,
+    needs=("http1",),
     good=(
         written(*told("look", ASK, head(*_CHUNKED), item(0), ENDED, EOF)),
         # cut in the middle: a failure that shows itself
@@ -73,6 +74,7 @@ CJ_02 = Rule(
         written(*told("finite", ASK, head(*_CHUNKED), item(0), Deviation(_CUT, 80), EOF)),
         written(*told("text", ASK, chunked("json_array"), item(0), Deviation(_CUT, 80), EOF), binding="json_array"),
     ),
+    on=HTTP,
 )
 
 
@@ -101,7 +103,7 @@ CJ_11 = Rule(
     sentence="An answer to a request in HTTP/1.0 has no Transfer-Encoding.",
     source="RFC 9112 §6.1",
     why="Clients and proxies of HTTP/1.0 take the chunk sizes for items.",
-    needs=("feature:http10",),
+    needs=("http1", "feature:http10"),
     check=older_clients_get_no_chunks,
     good=(
         written(*told("look", _OLD, head(*_UNFRAMED), item(0), *CLOSE)),
@@ -116,4 +118,5 @@ CJ_11 = Rule(
         written(*told("look", _OLD, chunked("ndjson"), item(0), ENDED, EOF), binding="ndjson"),
         written(*told("look", _OLD, head(*_CHUNKED, status=505), ENDED, EOF)),
     ),
+    on=HTTP,
 )

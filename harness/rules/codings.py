@@ -13,7 +13,7 @@ from streamspec.harness.core.event import Deviation, Ended, Failed, Item, Opened
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import Ask
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, chunked, item, told, written
-from streamspec.harness.rules._wire import ROOTS, deviations, unread, why_unlike, worded
+from streamspec.harness.rules._wire import HTTP, ROOTS, deviations, unread, why_unlike, worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -150,4 +150,5 @@ OI_13 = Rule(
         _seen(_CODED, *_THREE[:3], Deviation("coding.cut", 60), ENDED, EOF),
         _seen(_CODED, Ended("chunked", 20), EOF),
     ),
+    on=HTTP,
 )

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import accounts, standing
-from streamspec.harness.core.event import Event, Item, Opened, Record
+from streamspec.harness.core.event import Completed, Event, Failed, Item, Meta, Opened, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import SCRIPT, Ask
-from streamspec.harness.core.steps import Complete, Generate, Refuse, Step
-from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, account, chunked, head, item
+from streamspec.harness.core.steps import Complete, Fail, Generate, Refuse, Step
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, account, called, chunked, head, item, upgraded
 from streamspec.harness.rules._scripted_ends import THREE, WELL, ending, scripted
 from streamspec.harness.rules._scripted_items import asked, asking, expected, well_ended
 from streamspec.harness.rules._wire import ROOTS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.history import History
 
 _NOT_UNDERSTOOD: Final = {400: "no script", 501: "a step or an option that it does not know"}
+_NOT_UNDERSTOOD_IN_BAND: Final = {"INVALID_ARGUMENT": 400, "UNIMPLEMENTED": 501}
 
 
 # -- SC-01: what is declared is played ---------------------------------------------------------------------------------
@@ -36,14 +37,35 @@ def declared_is_played(h: History) -> Iterator[Finding]:
         record, steps = h.first(Opened, session), h.steps(session)
         if not record or not isinstance(record.event, Opened) or isinstance(next(iter(steps), None), Refuse):
             continue
-        status = record.event.status
-        if status in _NOT_UNDERSTOOD:
+        status, refusal = record.event.status, standing.refusal(h, session)
+        if refusal and (what := _not_played(h, session, refusal)):
+            yield broken(refusal, expected="a script of what it declares is played", got=what)
+        elif status in _NOT_UNDERSTOOD:
             got = f"answered {status}: {_NOT_UNDERSTOOD[status]}"
             yield broken(record, expected="a script of what it declares is played", got=got)
+        elif standing.opened(h, session) and (gone := _gone_at_once(h, session, record.event)):
+            yield unknown("its connection ended, and nothing had come back", gone)
         elif standing.opened(h, session):
             yield held(record)
         else:
             yield unknown(standing.not_opened(h, session))
+
+
+def _gone_at_once(h: History, session: str, answer: Opened) -> Record | None:
+    """The end of the connection by a target that said nothing on it: where a stream has no status of its own, an answer
+    shows a connection and no stream."""
+    if not standing.says_no_in_band(answer) or h.of((Item, Meta, *standing.TERMINALS), session):
+        return None
+    return standing.cut(h, session) or standing.reset(h, session)
+
+
+def _not_played(h: History, session: str, refusal: Record) -> str:
+    """In words which refusal in band says that a script is none, or that a step of it is not known; empty for others,
+    and where the script itself wants to fail."""
+    code = refusal.event.code if isinstance(refusal.event, Failed) else ""
+    if code not in _NOT_UNDERSTOOD_IN_BAND or any(isinstance(step, Fail) for step in h.steps(session)):
+        return ""
+    return f"refused with {code}: {_NOT_UNDERSTOOD[_NOT_UNDERSTOOD_IN_BAND[code]]}"
 
 
 _ONE: Final[tuple[Step, ...]] = (Generate(1), Complete())
@@ -64,8 +86,14 @@ SC_01 = Rule(
         scripted(((Refuse("INVALID_ARGUMENT"),), _NOT_READ), (_ONE, (ASK, head(status=503), ENDED, EOF))),
         # nobody declares what is no script
         asking(scripted(((), _NOT_KNOWN)), {"script-1": Ask(script="{}")}),
+        # a handler that fails as its script says, with a code that a refusal may have as well
+        scripted(((Fail("INVALID_ARGUMENT"),), (ASK, called(), Failed("INVALID_ARGUMENT"), ENDED)), binding="grpc"),
     ),
-    bad=(scripted((_ONE, _NOT_KNOWN)), scripted((_ONE, _NOT_READ))),
+    bad=(
+        scripted((_ONE, _NOT_KNOWN)),
+        scripted((_ONE, _NOT_READ)),
+        scripted((_ONE, (ASK, upgraded(), Failed("UNIMPLEMENTED"), *CLOSE)), binding="ws"),
+    ),
 )
 
 
@@ -81,14 +109,26 @@ def unknown_is_refused(h: History) -> Iterator[Finding]:
             continue
         if not record or not isinstance(record.event, Opened) or not plays:
             yield unknown(standing.not_opened(h, session) or "no other script was played")
-        elif 200 <= record.event.status < 300:
+        elif (refusal := standing.refusal(h, session)) and isinstance(refusal.event, Failed):
+            code = refusal.event.code
+            told = code == "UNIMPLEMENTED"
+            yield held(refusal) if told else broken(refusal, expected="UNIMPLEMENTED", got=f"refused with {code}")
+        elif standing.says_no_in_band(record.event) and not h.of((Item, Meta, *standing.TERMINALS), session):
+            yield unknown("nothing came back", record)
+        elif record.event.accepted:
             first = standing.theirs(h, Item, session)[:1]
             got = f"answered {record.event.status}{', with an item' if first else ''}"
-            yield broken(record, first, expected="refused with 501, and nothing of it played", got=got)
+            yield broken(
+                record, first, expected=f"refused with {_word(record.event)}, and nothing of it played", got=got
+            )
         elif record.event.status == 501:
             yield held(record)
         else:
             yield broken(record, expected="refused with 501", got=f"answered {record.event.status}")
+
+
+def _word(answer: Opened) -> str:
+    return "UNIMPLEMENTED" if standing.says_no_in_band(answer) else "501"
 
 
 _STRANGE: Final = {"script-1": Ask(script='{"steps":[{"do":"sing"}]}')}
@@ -101,17 +141,26 @@ def _strange(*events: Event, other: tuple[Event, ...] = WELL) -> History:
 SC_02 = Rule(
     id="SC-02",
     level=Level.SHOULD,
-    sentence="A script with a step that the adapter does not know is refused with 501, and nothing of it is played.",
+    sentence="A script with a step that the adapter does not know is refused with 501 (where a stream has no status of "
+    "its own, with UNIMPLEMENTED), and nothing of it is played.",
     source="docs/contract.md 'Scripts'",
     why="An adapter that passes over what it does not know is later judged by scripts that it has not played.",
     needs=("script",),
     after=("SC-01",),
     check=unknown_is_refused,
-    good=(_strange(*_NOT_KNOWN), _strange(ASK), _strange(*_NOT_READ, other=_NOT_READ)),
+    good=(
+        _strange(*_NOT_KNOWN),
+        _strange(ASK),
+        _strange(*_NOT_READ, other=_NOT_READ),
+        _strange(ASK, upgraded(), Failed("UNIMPLEMENTED"), *CLOSE),
+        _strange(ASK, upgraded(), *CLOSE),
+    ),
     bad=(
         _strange(ASK, chunked("sse"), item(0), ENDED, EOF),
         _strange(ASK, chunked("sse"), ENDED, EOF),
         _strange(*_NOT_READ),
+        _strange(ASK, upgraded(), Meta("start"), item(0), Completed(), *CLOSE),
+        _strange(ASK, upgraded(), Failed("INTERNAL"), *CLOSE),
     ),
 )
 

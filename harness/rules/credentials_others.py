@@ -13,7 +13,7 @@ from streamspec.harness.core.event import Item, Opened, Record
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import LOOK, Ask
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, head, told, written
-from streamspec.harness.rules._resumes import ask, given, id_of, words
+from streamspec.harness.rules._resumes import given, id_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ _OTHER_REASONS: Final = frozenset({408, 425, 429})
 def others_read_nothing(h: History) -> Iterator[Finding]:
     """What stands behind the id is what the first client reads who resumes there himself."""
     for session in h.sessions("resumable"):
-        asked = ask(h, session)
+        asked = standing.ask_of(h, session)
         if asked.credentials == OTHER and asked.after:
             yield _kept_apart(h, session, asked.after)
 
@@ -63,13 +63,17 @@ def _why_unclear(status: int, *, items: bool) -> str:
 
 def _behind(h: History, after: str) -> frozenset[str]:
     """The marks of what the same client read who resumed behind that session."""
-    own = (s for s in h.sessions("resumable") if ask(h, s).after == after and not ask(h, s).credentials)
+    own = (
+        s
+        for s in h.sessions("resumable")
+        if standing.ask_of(h, s).after == after and not standing.ask_of(h, s).credentials
+    )
     return frozenset(_mark(record) for session in own for record in standing.items(h, session))
 
 
 def _let_in(h: History) -> Record | None:
     """The head of a look that shows that the other client's credentials are good."""
-    looks = (s for s in h.sessions(LOOK) if ask(h, s).credentials == OTHER)
+    looks = (s for s in h.sessions(LOOK) if standing.ask_of(h, s).credentials == OTHER)
     return next((found for s in looks if (found := standing.opened(h, s))), None)
 
 

@@ -11,7 +11,7 @@ from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unk
 from streamspec.harness.core.written import ASK, ENDED, EOF, RESET, chunked, head, item, told, written
 from streamspec.harness.core.written_calls import begun, done, fail, played, refused, sends, take, takes
 from streamspec.harness.rules._endings import Story, each, named, records
-from streamspec.harness.rules._wire import ROOTS, is_fatal, is_record_error, why_unlike
+from streamspec.harness.rules._wire import ROOTS, features, is_fatal, is_record_error, why_unlike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from streamspec.harness.core.history import History
 
 _TM: Final[dict[str, str | int | bool]] = {"profile.terminal": True, "profile.error_channel": True}
+WITHOUT_CODES: Final = "errors-without-codes"
+_OLLAMA: Final[dict[str, str | int | bool]] = {**_TM, "profile.features": WITHOUT_CODES}
 _THREE: Final[dict[str, str | int | bool]] = {"failing.items_before": 3}
 _ITEMS: Final = (item(0), item(1), item(2))
 _FATAL: Final = (item(3, kind="error", type="error", code="X", fatal=True), Failed("error"), ENDED, EOF)
@@ -42,6 +44,9 @@ def _unseen(h: History) -> Iterator[Finding]:
 
 def error_has_a_code(h: History) -> Iterator[Finding]:
     yield from _unseen(h)
+    if WITHOUT_CODES in features(h):
+        yield unknown("failures of this dialect have no codes, whoever speaks it")
+        return
     for record, failed in _failures(h):
         if failed.code:
             yield held(record)
@@ -63,6 +68,10 @@ ER_01 = Rule(
         written(*told("failing", ASK, head(), Failed("INTERNAL", "it failed"), ENDED, EOF), declared=_TM),
         written(
             *told("failing", ASK, chunked("json_array"), Failed("X"), ENDED, EOF), declared=_TM, binding="json_array"
+        ),
+        # a dialect that has none: its servers cannot be blamed for that
+        written(
+            *told("failing", ASK, chunked("ndjson"), Failed("", "x"), ENDED, EOF), declared=_OLLAMA, binding="ndjson"
         ),
         # an array has an end of its own, and under a dialect without a word for it no failure
         written(

@@ -48,7 +48,7 @@ def _number(kept: Mapping[str, int | str | bool], *names: str) -> int | None:
 
 def _whole(h: History, session: str) -> tuple[Record, Completed] | Finding:
     """The success terminal of a stream that was read from its beginning; else why nothing is to be counted."""
-    asked = next((act for act in h.acts(session) if isinstance(act, Ask)), Ask())
+    asked = standing.ask_of(h, session)
     end = next(iter(standing.theirs(h, Completed, session)), None)
     if reason := why_unlike(h, session):
         return unknown(reason)

@@ -12,7 +12,7 @@ from streamspec.harness.core import standing
 from streamspec.harness.core.event import Deviation, Ended, Item, content_coding
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, chunked, head, item, told, written
-from streamspec.harness.rules._wire import SUCCEEDING, answers, by_close, deviations, why_no_lines, worded
+from streamspec.harness.rules._wire import HTTP, SUCCEEDING, answers, by_close, deviations, why_no_lines, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +72,7 @@ SSE_13 = Rule(
             binding="json_array",
         ),
     ),
+    on=HTTP,
 )
 
 _ENDING: Final = ("look", "finite", "text", "large", "resumable")
@@ -165,4 +166,5 @@ CJ_12 = Rule(
             binding="ndjson",
         ),
     ),
+    on=HTTP,
 )

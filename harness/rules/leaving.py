@@ -14,7 +14,7 @@ from streamspec.harness.core.event import Did, Item
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import CUT
 from streamspec.harness.core.written import ASK, CANCEL, account, head, item, told, written
-from streamspec.harness.rules import cancellation_objects
+from streamspec.harness.rules import _cancel_words, cancellation_objects
 from streamspec.harness.rules._accounts import (
     LEARNT,
     TIMES,
@@ -47,8 +47,9 @@ LATE: Final = 0.9  # of a budget, from our leaving to the question of the accoun
 
 
 def stops(h: History) -> Iterator[Finding]:
-    """On servers, for clients that leave in order."""
+    """On servers, for clients that leave in order, or cancel in the binding's own word."""
     yield from cancellation_objects.production_stops(h)
+    yield from _cancel_words.falls_silent(h)
     found = [_stops(h, leave) for leave in leaves(h, "endless", "fin")]
     yield from every_time(found, "it was still producing some time after its client had left")
 
@@ -171,10 +172,10 @@ CN_08 = Rule(
     sentence="After some items and a cancel, or when the client has left, production stops and nothing is delivered.",
     source="Reactive Streams §1.8, §2.8; contract 3 (design 1)",
     why="An answer that nobody reads any more is computed, and paid for, to its end.",
-    needs=("object|told:produced", "feature:cancel|role:endless"),
+    needs=("object|told:produced|cancel-word", "feature:cancel|role:endless"),
     check=stops,
-    good=(*STOPPED, *cancellation_objects.STOPPED),
-    bad=(*GOES_ON, *cancellation_objects.GOES_ON),
+    good=(*STOPPED, *cancellation_objects.STOPPED, *_cancel_words.STOPPED),
+    bad=(*GOES_ON, *cancellation_objects.GOES_ON, *_cancel_words.GOES_ON),
 )
 
 

@@ -15,6 +15,7 @@ from streamspec.harness.core.event import (
     Ended,
     Expired,
     Failed,
+    Farewell,
     Heartbeat,
     Item,
     Meta,
@@ -25,7 +26,7 @@ from streamspec.harness.core.event import (
 from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import OBJECT
-from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, chunked, head, item, told, written
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, chunked, head, item, told, upgraded, written
 from streamspec.harness.core.written_calls import (
     SETTLED,
     back,
@@ -232,6 +233,8 @@ def _clean_failure(h: History, session: str, answer: Record, clean: Record) -> F
         return unknown("the body ends with its connection: success and failure look alike", clean)
     if named := like_an_error(h, session):
         return unknown("the last item looks like an error: name it in a profile (docs/adding.md)", named, clean)
+    if (farewell := h.first(Farewell, session)) and isinstance(farewell.event, Farewell) and farewell.event.code < 0:
+        return unknown("a Close without a code, and whether success has one was not asked", farewell)
     wanted = "the profile's error terminal" if declared.get("profile.error_channel") else "a message cut short"
     return broken(answer, clean, expected=wanted, got="a clean end, as after success")
 
@@ -261,6 +264,10 @@ LC_07 = Rule(
         # an array: left open in a whole message everybody sees it; closed it is another rule's finding
         written(*told("failing", *_ARRAYED, ENDED, EOF), declared=_TM, binding=_ARRAY),
         written(*told("failing", *_ARRAYED, Completed(9), ENDED, EOF), declared=_TM, binding=_ARRAY),
+        # a WebSocket that ends without a Close, or with one that says nothing: success may have ended otherwise
+        written(*told("failing", ASK, upgraded(), item(0), Ended("close", 20), EOF), binding="ws"),
+        written(*told("failing", ASK, upgraded(), item(0), Farewell(), Ended("close-frame", 20), EOF), binding="ws"),
+        written(*told("failing", ASK, upgraded(), item(0), Farewell(1011), EOF), binding="ws"),
         # a document about the failure, where a stream was expected
         written(*told("failing", *_ARRAYED[:2], Deviation("array.none", 0), ENDED, EOF), binding=_ARRAY),
         # slow twice, then in time: a late budget counts three times out of three
@@ -274,6 +281,9 @@ LC_07 = Rule(
         played(_HANDLER, failed(2, "send", "UNAVAILABLE", "handler", "handler:1"), lifecycle_objects.RAISED),
     ),
     bad=(
+        written(
+            *told("failing", ASK, upgraded(), item(0), Farewell(1000), Ended("close-frame", 20), EOF), binding="ws"
+        ),
         played(_HANDLER, lifecycle_objects.RAISED, back(1, "end")),
         played(_HANDLER, lifecycle_objects.RAISED, SETTLED),
         written(*told("failing", *_OPEN, ENDED, EOF)),

@@ -45,9 +45,11 @@ _SCRIPT: Final = (Generate(3), Complete())
 
 
 def _counting(h: History) -> Iterator[str]:
-    """Streams that count from their beginning: a resume may repeat (RC-02), and begins anywhere."""
+    """Streams that count from their beginning: a resume may repeat (RC-02), and begins anywhere. Under an id that has
+    two streams nobody can tell whose an item is (MX-03)."""
     for session in h.sessions(*_COUNTING):
-        if not any(isinstance(act, Ask) and (act.after or act.behind) for act in h.acts(session)):
+        resumes = any(isinstance(act, Ask) and (act.after or act.behind) for act in h.acts(session))
+        if not resumes and not standing.is_doubled(h, session):
             yield session
     yield from _scripted_items.counting(h)
 
@@ -255,6 +257,12 @@ OI_03 = Rule(
             *told("resumable-2", ASK, head(), item(0, 3), item(1, 3), *CLOSE),
             *told("resumable-1", ASK, head(), item(0, 1), item(1, 2), *CLOSE),
             asks={"resumable-2": Ask(after="resumable-1")},
+        ),
+        # we asked for a second stream under the id of the first
+        written(
+            *told("endless-1", ASK, chunked("ndjson"), item(0, 1), item(1, 2), item(2, 1), item(3, 3), *CLOSE),
+            *told("endless-2", ASK),
+            asks={"endless-2": Ask(on="endless-1", same="endless-1")},
         ),
         # two senders count for themselves
         played(send(0, 1, "north"), send(1, 1, "south"), take(2, 0, 1, "north"), take(3, 1, 1, "south")),

@@ -25,7 +25,7 @@ from streamspec.harness.rules.outrun import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from streamspec.harness.core.accounts import Figure
     from streamspec.harness.core.event import Event
@@ -110,24 +110,45 @@ def _pressed(h: History, memory: Memory) -> Record | None:
 
 
 def _rested(h: History, stall: Stall) -> bool:
-    """Whether the process did next to nothing at the end of the stall."""
-    every = accounts.until(accounts.figures(h, stall.session, "cpu_ms"), stall.over)
-    last = [f for f in every if stall.over and f.asked_ns >= stall.over.t_ns - budget_ns(h, "steady_ms")]
+    """Whether the process did next to nothing at the end of the stall. On a busy machine one that works without a pause
+    gets no more processor time than one that rests: what it made, or holds, grows all the same."""
+    last = _last(h, stall, accounts.figures(h, stall.session, "cpu_ms"))
     if accounts.lasted_ns(last) < STOOD * budget_ns(h, "steady_ms") / 2:
         return False
-    return (last[-1].value - last[0].value) * 1e6 <= _RESTING * (last[-1].record.t_ns - last[0].asked_ns)
+    made = _last(h, stall, accounts.of_this(h, stall.session, "produced"))
+    held_ = _last(h, stall, accounts.figures(h, stall.session, "rss_bytes"))
+    if _grew(made) > 0 or _grew(held_) > accounts.GRAINS["rss_bytes"]:
+        return False
+    return _grew(last) * 1e6 <= _RESTING * (last[-1].record.t_ns - last[0].asked_ns)
+
+
+def _last(h: History, stall: Stall, figures: Sequence[Figure]) -> list[Figure]:
+    """Those of the end of the stall."""
+    if stall.over is None:
+        return []
+    since_ns = stall.over.t_ns - budget_ns(h, "steady_ms")
+    return [f for f in accounts.until(figures, stall.over) if f.asked_ns >= since_ns]
+
+
+def _grew(figures: Sequence[Figure]) -> int:
+    return figures[-1].value - figures[0].value if figures else 0
 
 
 def remembered(
-    *runs: tuple[str, tuple[int, ...]], after: tuple[Event, ...] = (), told_too: bool = False, busy: int = 1
+    *runs: tuple[str, tuple[int, ...]],
+    after: tuple[Event, ...] = (),
+    told_too: bool = False,
+    busy: int = 1,
+    makes: int = 0,
 ) -> History:
     """Both backlogs, with the MiB that the process held before we asked, and then every 100 ms of the stall, in which
-    it was `busy` for so many milliseconds."""
+    it was `busy` for so many milliseconds and, where that is told, made so many items."""
     rows: list[Row] = []
     for number, (session, figures) in enumerate(runs):
         start_ms = 20_000.0 * number + 20
         seen = [account(start_ms + 100 * n, rss_bytes=value * MIB, cpu_ms=busy * n) for n, value in enumerate(figures)]
-        also = [account(start_ms + 100 * n + 5, produced=60) for n in range(1, len(figures))] if told_too else []
+        counts = range(1, len(figures)) if told_too else ()
+        also = [account(start_ms + 100 * n + 5, produced=60 + makes * n) for n in counts]
         rows += told(session, seen[0], ASK, head(), Did("stall"), start_ms=start_ms)
         rows += [(session, f.asked_ns / 1e6, f) for f in sorted((*seen[1:], *also), key=lambda f: f.asked_ns)]
         over_ms = start_ms + 10 + 100 * len(figures)
@@ -156,6 +177,8 @@ BP_06 = Rule(
         remembered(_KEPT, _KEPT_STILL, after=(large_item(0),), told_too=True),
         # at work all the time: perhaps it fills what it was given before
         remembered(_KEPT, _KEPT_STILL, busy=90),
+        # it gets little of a busy machine's time, and goes on producing in all of it
+        remembered(_KEPT, _KEPT_STILL, told_too=True, makes=100),
         # nothing shows that it was under pressure
         remembered(_KEPT, _KEPT_STILL, after=(large_item(0),)),
         # it had built all its items before it sent the first: no backlog of this client's

@@ -14,6 +14,8 @@ from streamspec.harness.core import calls
 from streamspec.harness.core.event import Called, Returned, Settled
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.written_calls import SETTLED, begun, done, played, send, sends
+from streamspec.harness.rules import _shares
+from streamspec.harness.rules._scripted_ends import both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -134,9 +136,10 @@ MX_05 = Rule(
     sentence="Of several streams that are ready the one with the higher priority is served first.",
     source="seed 002 'priority' (higher = processed first)",
     why="A priority that changes nothing lets an alarm wait behind a backlog.",
-    needs=("object", "feature:priority"),
-    check=higher_goes_first,
+    needs=("object|mux", "feature:priority"),
+    check=both(_shares.higher_is_given_more, higher_goes_first),
     good=(
+        *_shares.PREFERRED,
         played(_BOTH, _taken(9, "high", 1), SETTLED, _taken(10, "high", 2), SETTLED, _taken(11, "low", 1),
                declared=_OFFERED),
         # only the lower one was ready
@@ -150,6 +153,7 @@ MX_05 = Rule(
         played(_BOTH, _taken(9, "high", 1), _taken(10, "low", 1), declared=_OFFERED),
     ),
     bad=(
+        *_shares.ALIKE,
         played(_BOTH, _taken(9, "low", 1), declared=_OFFERED),
         played(_BOTH, _taken(9, "high", 1), SETTLED, _taken(10, "low", 1), declared=_OFFERED),
     ),
@@ -192,9 +196,10 @@ MX_06 = Rule(
     sentence="However low its priority, a stream that is ready is passed over no more often than the declared bound.",
     source="contract 6 (design 1: nobody starves); seed 002 'priority'",
     why="Without a bound one busy stream of high priority silences all the others.",
-    needs=("object", "feature:priority", "feature:starvation-bound"),
-    check=the_lowest_goes_on,
+    needs=("object|mux", "feature:priority", "feature:starvation-bound|feature:starvation_bound"),
+    check=both(_shares.lowest_is_given_some, the_lowest_goes_on),
     good=(
+        *_shares.PATIENT,
         played(_BOTH, send(6, 3, "high"), SETTLED, _taken(9, "high", 1), _taken(10, "high", 2), _taken(11, "low", 1),
                declared=_BOUND),
         # it had nothing to give
@@ -202,6 +207,7 @@ MX_06 = Rule(
                declared=_BOUND),
     ),
     bad=(
+        *_shares.STARVED,
         played(_MADE, send(1, 1, "low"), sends(2, 1, 4, "high"), *(_taken(9 + n, "high", n) for n in (1, 2, 3)),
                declared=_BOUND),
     ),

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
 from streamspec.harness.core.case import Control
-from streamspec.harness.core.event import Closed, Did, Expired, Failed, Item, Opened, Record, Refused
+from streamspec.harness.core.event import Closed, Did, Expired, Failed, Item, Meta, Opened, Record, Refused
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import AGAIN, CUT, LOOK, LOST
-from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, head, item, told, written
+from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, head, item, told, upgraded, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,18 +45,26 @@ def served_again(h: History) -> Iterator[Finding]:
     elif again := next((r for s in looks if (r := standing.served_as(h, control, s))), None):
         silent = unknown("no item came before the disturbance: an answered head alone shows little", again)
         yield held(before[-2:], disturbance, again) if control.items else silent
-    elif any(h.of(Expired, s) and not standing.expired(h, s) for s in looks):
-        yield unknown("this machine stood still meanwhile")
-    elif refusal := next((r for s in looks if (r := _refusal(h, s))), None):
-        yield unknown(f"{standing.not_opened(h, refusal.session)}: a refusal by policy", refusal)
-    elif any(standing.served_as(h, replace(control, items=False), s) for s in looks):
-        yield unknown("the look was answered as before, and no item came")
-    elif len(looks) >= 3:
-        last = h.first((Opened, Refused, Expired), looks[-1]) or h.of(Did, looks[-1])[-1]
-        got = standing.not_opened(h, looks[-1]) or "an answer unlike the one before"
-        yield broken(before[-1], disturbance, last, expected="the look answered as before", got=f"{got}, three times")
     else:
-        yield unknown("looked again too seldom")
+        yield _not_served(h, looks, control, before[-1], disturbance)
+
+
+def _not_served(h: History, looks: list[str], control: Control, before: Record, disturbance: Record) -> Finding:
+    """Of looks afterwards of which none was answered as before."""
+    if any(h.of(Expired, s) and not standing.expired(h, s) for s in looks):
+        return unknown("this machine stood still meanwhile")
+    if refusal := next((r for s in looks if (r := _refusal(h, s))), None):
+        return unknown(f"{standing.not_opened(h, refusal.session)}: a refusal by policy", refusal)
+    codes = [_broken_down(h, s) for s in looks]
+    alike = any(standing.served_as(h, replace(control, items=False), s) for s in looks)
+    if alike and not all(codes):
+        return unknown("the look was answered as before, and no item came")
+    if len(looks) < 3:
+        return unknown("looked again too seldom")
+    last = h.first((Opened, Refused, Expired), looks[-1]) or h.of(Did, looks[-1])[-1]
+    got = f"refused with {codes[-1]}" if all(codes) else standing.not_opened(h, looks[-1])
+    got = got or "an answer unlike the one before"
+    return broken(before, disturbance, last, expected="the look answered as before", got=f"{got}, three times")
 
 
 def _disturbance(h: History, before: int) -> Record | None:
@@ -120,9 +128,33 @@ def _refusal(h: History, session: str) -> Record | None:
     return record if waits or record.event.status in _POLICY else None
 
 
+# Where a stream has no status of its own, by these names a server says that it cannot, and not that it will not.
+_BROKEN_DOWN: Final = frozenset({"INTERNAL", "UNAVAILABLE", "UNKNOWN"})
+
+
+def _broken_down(h: History, session: str) -> str:
+    """By which of them it refused this stream in band; empty when it did not."""
+    refused = standing.refusal(h, session)
+    code = refused.event.code if refused and isinstance(refused.event, Failed) else ""
+    return code if code in _BROKEN_DOWN else ""
+
+
 _CONTROLS: Final = (*told("look-1", *_OPEN, *CLOSE), *told("look-2", *_OPEN, *CLOSE, start_ms=10))
 _CANCELLED: Final = told("look-3", *_OPEN, *CANCEL, start_ms=20)
 _UNSERVED: Final = (ASK, head(("Content-Type", "text/plain"), status=503), ENDED, EOF)
+_ON_A_CONNECTION: Final = (ASK, upgraded(), Meta("start"), item(0))
+
+
+def _refused_in_band(code: str) -> History:
+    """Over WebSocket: two looks, a cancel, and three looks that are refused."""
+    return written(
+        *told("look-1", *_ON_A_CONNECTION, *CLOSE),
+        *told("look-2", *_ON_A_CONNECTION, *CLOSE, start_ms=10),
+        *told("look-3", *_ON_A_CONNECTION, *CANCEL, start_ms=20),
+        *(row for n in (1, 2, 3) for row in told(f"{AGAIN}{n}", ASK, upgraded(), Failed(code), EOF, start_ms=40 * n)),
+        binding="ws",
+    )
+
 
 LC_16 = Rule(
     id="LC-16",
@@ -159,8 +191,11 @@ LC_16 = Rule(
             *told(f"{AGAIN}1", *_UNSERVED, start_ms=40),
             *told(f"{AGAIN}2", *_OPEN, *CLOSE, start_ms=80),
         ),
+        # refused by policy, where a stream has no status
+        _refused_in_band("RESOURCE_EXHAUSTED"),
     ),
     bad=(
+        _refused_in_band("UNAVAILABLE"),
         written(
             *_CONTROLS,
             *_CANCELLED,

@@ -12,8 +12,8 @@ from streamspec.harness.core.event import Closed, Completed, Did, Ended, Expired
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import Ask
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, chunked, head, item, told, written
-from streamspec.harness.rules._resumes import ask, given, resumed, words
-from streamspec.harness.rules._wire import ROOTS
+from streamspec.harness.rules._resumes import given, resumed, words
+from streamspec.harness.rules._wire import HTTP, ROOTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +100,7 @@ SSE_12 = Rule(
         _asked_otherwise(head(_PAGE), ENDED, EOF),
         _asked_otherwise(head(("Content-Type", "application/json")), ENDED, EOF, binding="ndjson"),
     ),
+    on=HTTP,
 )
 
 
@@ -113,7 +114,7 @@ def final_end_stops_reconnects(h: History) -> Iterator[Finding]:
     if h.declared("resumable", "final") != "204":
         return
     for session in resumed(h):
-        before = ask(h, session).after
+        before = standing.ask_of(h, session).after
         over = next(iter(standing.theirs(h, Completed, before)), None)
         last, items = given(h, before), standing.items(h, before)
         answer = h.first(Opened, session)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from streamspec.harness.core import standing
 from streamspec.harness.core.event import Completed, Expired, Failed, Opened, Refused
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
-from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, chunked, head, item, told, written
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, called, chunked, head, item, told, upgraded, written
 from streamspec.harness.rules._wire import is_record_error, like_an_error, why_unlike
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _answered(h: History, session: str) -> Finding:
     if not answer or not isinstance(answer.event, Opened):
         return unknown(standing.not_opened(h, session))
     status = answer.event.status
-    if 200 <= status < 300 and status != 204:
+    if answer.event.accepted and status != 204:
         return _served(h, session)
     if 400 <= status < 500 and status not in _POLICY:
         return held(answer)
@@ -86,6 +86,10 @@ def _good(role: str) -> tuple[History, ...]:
         _history(role, head(), Failed("NOT_FOUND", "no such stream"), ENDED, EOF),
         # where an error is a record, one that ends the stream refuses it
         _history(role, ndjson, item(0, kind="error", type="error"), Failed("error"), ENDED, EOF, binding="ndjson"),
+        # over a carrier of messages, in gRPC, and in JSON-RPC
+        _history(role, upgraded(), Failed("NOT_FOUND", "no such stream"), *CLOSE, binding="ws"),
+        _history(role, called(), Failed("UNIMPLEMENTED"), ENDED, EOF, binding="grpc"),
+        _history(role, chunked("json_array"), Failed("-32601", "it is a stream"), ENDED, EOF, binding="jsonrpc"),
         # nobody can tell: a page for every path, an error without a name, a failure, a refusal for another reason
         _history(role, head(("Content-Type", "text/html")), ENDED, EOF),
         _history(role, ndjson, item(0, kind="error", type="error"), ENDED, EOF, binding="ndjson"),
@@ -101,6 +105,8 @@ def _bad(role: str) -> tuple[History, ...]:
         _history(role, head(), item(0), item(1), *CLOSE),
         _history(role, head(), item(0), Failed("INVALID_ARGUMENT"), ENDED, EOF),
         _history(role, chunked("json_array"), Completed(2), ENDED, EOF, binding="json_array"),
+        _history(role, chunked("json_array"), item(0), Completed(2), ENDED, EOF, binding="jsonrpc"),
+        _history(role, upgraded(), item(0), *CLOSE, binding="ws"),
     )
 
 
@@ -132,7 +138,7 @@ DR_09 = Rule(
     id="DR-09",
     level=Level.MUST,
     sentence="A stream in a direction that the binding does not carry is refused.",
-    source="seed 002 'Protocol Support' (HTTP carries server streams only)",
+    source="seed 002 'Protocol Support' (HTTP carries server streams only, JSON-RPC none)",
     why="A client that was let in to send, where nobody can receive, waits for ever or loses what it sent.",
     needs=("role:unsupported",),
     check=refuses("unsupported"),

@@ -16,7 +16,7 @@ from streamspec.harness.core.event import Closed, Completed, Deviation, Did, Ite
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import CUT, Ask
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, head, item, told, written
-from streamspec.harness.rules._resumes import ask, fresh, given, id_of, marked, reading, resumed, words
+from streamspec.harness.rules._resumes import fresh, given, id_of, marked, reading, resumed, words
 from streamspec.harness.rules._wire import ROOTS, why_unlike
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def goes_on_behind_the_id(h: History) -> Iterator[Finding]:
     order = _order(h)
     place: Place = (lambda event: event.seq) if _numbers(h) else (lambda event: order.get(event.id))
     for session in resumed(h):
-        last = given(h, ask(h, session).after)
+        last = given(h, standing.ask_of(h, session).after)
         if reason := why_unlike(h, session):
             yield unknown(reason)
         elif not last:

@@ -13,7 +13,7 @@ from streamspec.harness.core.event import Completed, Ended, Expired, Failed, Ite
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import Ask
 from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head, told, written
-from streamspec.harness.rules._resumes import ask, fresh, kind_of, reading, resumed, words
+from streamspec.harness.rules._resumes import fresh, kind_of, reading, resumed, words
 from streamspec.harness.rules._wire import ROOTS, why_unlike
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def unknown_id_is_signalled(h: History) -> Iterator[Finding]:
         yield unknown("declared: it does not signal an id that it does not know")
         return
     for session in h.sessions("resumable"):
-        if ask(h, session).behind:
+        if standing.ask_of(h, session).behind:
             yield from _signalled(h, session)
 
 
@@ -128,7 +128,7 @@ def finished_stays_finished(h: History) -> Iterator[Finding]:
         return
     waits: list[tuple[Record | None, Record]] = []
     for session in resumed(h):
-        after = ask(h, session).after
+        after = standing.ask_of(h, session).after
         over = next(iter(standing.theirs(h, Completed, after)), None)
         if not over:
             yield unknown("resumable did not complete while we read")

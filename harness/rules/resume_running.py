@@ -8,12 +8,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from streamspec.harness.core import standing
 from streamspec.harness.core.asking import items_read
 from streamspec.harness.core.event import Item
 from streamspec.harness.core.rule import Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import Ask
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, EOF, head, item, told, written
-from streamspec.harness.rules._resumes import ask
 from streamspec.harness.rules._scripted import streams
 from streamspec.harness.rules._wire import ROOTS, why_unlike
 
@@ -31,7 +31,7 @@ def order_is_kept_while_it_runs(h: History) -> Iterator[Finding]:
     """The items count by one, each with its number in the script; a resume may begin with items that the client had
     where no more than at-least-once was declared."""
     for session in streams(h, RESUMES):
-        had, came = items_read(h, ask(h, session).after), h.of(Item, session)
+        had, came = items_read(h, standing.ask_of(h, session).after), h.of(Item, session)
         numbers = [_number(r) for r in had]
         if reason := why_unlike(h, session):
             yield unknown(reason)

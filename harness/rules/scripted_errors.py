@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core import standing
-from streamspec.harness.core.event import Completed, Deviation, Failed, Item, Opened, Record
+from streamspec.harness.core.event import Completed, Deviation, Failed, Item, Meta, Opened, Record
 from streamspec.harness.core.inert import printable
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import SCRIPT
 from streamspec.harness.core.steps import Fail, Refuse
-from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, head
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, called, head, upgraded
 from streamspec.harness.rules._scripted_ends import GENERATE, MARKED, THREE, WELL, ending, scripted, told_to
 from streamspec.harness.rules._wire import ROOTS
 
@@ -106,15 +106,29 @@ def refused_by_a_status(h: History) -> Iterator[Finding]:
         if not answer or not isinstance(answer.event, Opened):
             yield unknown(standing.not_opened(h, session))
             continue
-        status = answer.event.status
-        if status == 501 and first.code != "UNIMPLEMENTED":
+        status, refusal = answer.event.status, standing.refusal(h, session)
+        in_band = standing.says_no_in_band(answer.event)
+        if "UNIMPLEMENTED" in _said(refusal) and first.code != "UNIMPLEMENTED":
             yield unknown("its adapter does not know the script", answer)
-        elif status >= 400:
-            yield held(answer)
-        elif 200 <= status < 300:
+        elif refusal:
+            yield held(refusal)
+        elif in_band and (begun := h.first((Meta, Item), session)):
+            yield broken(begun, expected="a refusal before the stream begins", got="a stream that began")
+        elif 200 <= status < 300 and not in_band:
             yield broken(answer, expected="a status of 400 or more", got=f"{status}, as for a stream")
         else:
             yield unknown(f"it answered {status}", answer)
+
+
+def _said(refusal: Record | None) -> str:
+    """The code of a refusal, by name."""
+    match refusal and refusal.event:
+        case Opened(status=501):
+            return "UNIMPLEMENTED"
+        case Failed(code=code):
+            return code
+        case _:
+            return ""
 
 
 _REFUSED: Final = (Refuse("NOT_FOUND"),)
@@ -122,8 +136,9 @@ _REFUSED: Final = (Refuse("NOT_FOUND"),)
 ER_03 = Rule(
     id="ER-03",
     level=Level.SHOULD,
-    sentence="A failure that is known before the stream begins is answered with a status of 400 or more.",
-    source="RFC 9110 §15.5, §15.6; gRPC PROTOCOL-HTTP2 (Trailers-Only)",
+    sentence="A failure that is known before the stream begins is answered with a status of 400 or more; where streams "
+    "have no status of their own, with an error and no start.",
+    source="RFC 9110 §15.5, §15.6; gRPC PROTOCOL-HTTP2 (Trailers-Only); docs/contract.md",
     why="Behind a status 200 proxies, caches and clients count the refusal as a success.",
     needs=("script", "feature:refuse"),
     check=refused_by_a_status,
@@ -133,8 +148,13 @@ ER_03 = Rule(
         # an adapter that does not know its step, and a way to somewhere else
         scripted((_REFUSED, (ASK, head(status=501), ENDED, *CLOSE))),
         scripted((_REFUSED, (ASK, head(status=302), ENDED, *CLOSE))),
+        scripted((_REFUSED, (ASK, upgraded(), Failed("NOT_FOUND"), *CLOSE)), binding="ws"),
+        scripted((_REFUSED, (ASK, upgraded(), Failed("UNIMPLEMENTED"), *CLOSE)), binding="ws"),
+        scripted((_REFUSED, (ASK, called(), Failed("NOT_FOUND"), ENDED)), binding="grpc"),
     ),
     bad=(
+        scripted((_REFUSED, (ASK, upgraded(), Meta("start"), Failed("NOT_FOUND"), *CLOSE)), binding="ws"),
+        scripted((_REFUSED, (ASK, upgraded(), Meta("start"), Completed(), *CLOSE)), binding="ws"),
         scripted((_REFUSED, (ASK, head(), Failed("NOT_FOUND"), ENDED, EOF))),
         scripted((_REFUSED, (ASK, head(), ENDED, EOF)), declared={}),
     ),

@@ -27,7 +27,7 @@ _TIMES: Final = 3  # without one item: an answer may be lost for many reasons, b
 
 
 def _pieces(h: History, session: str) -> int:
-    return next((act.pieces for act in h.acts(session) if isinstance(act, Ask)), 0)
+    return standing.ask_of(h, session).pieces
 
 
 def same_items_in_pieces(h: History) -> Iterator[Finding]:

@@ -51,6 +51,8 @@ def _shown(text: str) -> str:
 
 # What `printable` makes of invisible characters. `\uXXXX` means in JSON what it says; the two others do not occur
 # there: behind an odd number of backslashes JSON has neither x nor U.
+# Line ends between the tokens of a text, which `printable` shows as escapes: JSON may have them there (RFC 8259 §2).
+_BETWEEN: Final = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*+")|\\[nrt]', re.DOTALL)
 _ESCAPES: Final = re.compile(r"\\(?:x(?P<short>[0-9a-f]{2})|U(?P<long>[0-9a-f]{8})|.)", re.DOTALL)
 
 
@@ -65,7 +67,8 @@ def value_of(item: Item) -> Any:
     if not item.prefix.startswith(("{", "[", '"')):
         return None
     try:
-        return json.loads(_ESCAPES.sub(unescaped, item.prefix))
+        text = _BETWEEN.sub(lambda match: match["text"] or " ", item.prefix)
+        return json.loads(_ESCAPES.sub(unescaped, text))
     except (ValueError, RecursionError, OverflowError):
         return None
 

@@ -42,6 +42,7 @@ class TcpConnection(asyncio.BufferedProtocol):
         self._eof = False
         self._error: Exception | None = None
         self._ours = False
+        self._finished = False
         self._paused = False
         self._readable: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -50,6 +51,12 @@ class TcpConnection(asyncio.BufferedProtocol):
     @property
     def buffered_bytes(self) -> int:
         return len(self._held)
+
+    @property
+    def alpn(self) -> str:
+        """What both ends of TLS agreed to speak (RFC 7301); empty when nothing was agreed."""
+        tls = self._transport.get_extra_info("ssl_object") if self._transport else None
+        return (tls.selected_alpn_protocol() or "") if tls else ""
 
     # -- what asyncio calls --------------------------------------------------------------------------------
 
@@ -94,6 +101,8 @@ class TcpConnection(asyncio.BufferedProtocol):
 
     async def send(self, data: bytes) -> None:
         self._raise_if_gone()
+        if self._finished:
+            raise ConnectionAbortedError("our side is closed")
         assert self._transport is not None
         self._transport.write(data)
         if self._writable is not None:
@@ -119,6 +128,18 @@ class TcpConnection(asyncio.BufferedProtocol):
             self._paused = False
             self._transport.resume_reading()
         return data
+
+    async def finish(self) -> None:
+        """Our half-close: a FIN behind all that was sent, and receiving goes on. Never over TLS, which has no half-open
+        state. Raises `ConnectionError` when the peer is gone."""
+        self._raise_if_gone()
+        assert self._transport is not None
+        assert not self._tls
+        self._finished = True
+        try:
+            self._transport.write_eof()
+        except OSError as error:
+            raise ConnectionResetError(_words(error)) from error
 
     async def close(self) -> None:
         if (transport := self._leave()) is not None:

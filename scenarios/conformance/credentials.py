@@ -6,11 +6,12 @@ Never here: what the outcome means.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.case import Scenario
-from streamspec.harness.core.script import LOOK, SCRIPT, Act, Ask, Cancel, Read, Script, Session
+from streamspec.harness.core.script import LOOK, SCRIPT, Act, Ask, Await, Cancel, Read, Script, Session
 from streamspec.harness.core.steps import Complete, Generate, Step
 
 if TYPE_CHECKING:
@@ -49,6 +50,42 @@ STRANGERS_PLAY: Final = Scenario(
     promises=("AU-01",),
     needs=("feature:auth",),
     by_hand="run the command above without its Authorization header: it must be refused",
+    order=4,
+)
+
+
+def _strangers_envelopes(role: str, steps: tuple[Step, ...] = ()) -> Script:
+    """Each stranger asks for two streams on one connection: credentials may be looked at when it is opened, or with
+    every stream, and not with the first stream alone."""
+    sessions = [Session(f"{role}-own", role, (Ask(), _ITEM), steps=steps)]
+    for ask in _STRANGERS:
+        first, second = f"{role}-{ask.credentials}", f"{role}-{ask.credentials}-again"
+        again = (Await(first, 2), replace(ask, on=first), _LITTLE)
+        sessions += [
+            Session(first, role, (ask, _LITTLE, Await(second, len(again))), steps=steps),
+            Session(second, role, again, beside=first, steps=steps),
+        ]
+    return Script(tuple(sessions))
+
+
+STRANGERS_ENVELOPES: Final = Scenario(
+    id="conformance/websocket-strangers",
+    sentence="look with the user's credentials; without any, and with wrong ones, look twice on one connection",
+    script=_strangers_envelopes(LOOK),
+    promises=("AU-04",),
+    needs=("auth:look", "carrier:websocket", "concurrent"),
+    by_hand="send the messages of the replay without its Authorization: each must be refused",
+    order=4,
+    spare=True,
+)
+
+STRANGERS_PLAY_ENVELOPES: Final = Scenario(
+    id="conformance/script-websocket-strangers",
+    sentence="ask for scripts with the user's credentials; without any, and with wrong ones, twice on one connection",
+    script=_strangers_envelopes(SCRIPT, _ENDLESS),
+    promises=("AU-04",),
+    needs=("feature:auth", "carrier:websocket", "concurrent"),
+    by_hand="send the messages of the replay without its Authorization: each must be refused",
     order=4,
 )
 

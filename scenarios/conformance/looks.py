@@ -60,6 +60,7 @@ MALFORMED_THEN_LOOK = Scenario(
         ),
     ),
     promises=("LC-16", "SSE-12"),
+    needs=("http",),
     by_hand="send a request with a header line that has no colon, then run the command above: it must be answered",
     order=9,
     exclusive=True,

@@ -90,7 +90,7 @@ ABANDONED: Final = Scenario(
 )
 
 # More than two kernels hold, and few enough items to be written down one by one.
-_BACKLOG: Final = Generate(n=512, bytes=16_384)
+_BACKLOG: Final = Generate(n=256, bytes=32_768)
 _STANDS_STILL: Final[tuple[Act, ...]] = (Ask(narrow=True), Watch("steady_ms"))
 _READS_ON: Final = Read(items=0, budget="failing_ms", quiet=True)
 

@@ -13,7 +13,7 @@ from streamspec.harness.core.script import SCRIPT, Account, Act, Ask, Cancel, Op
 from streamspec.harness.core.steps import Complete, Gate, Generate, Wait
 
 _LIMIT_MS: Final = 1_500  # long enough for a send to be seen to wait, and short enough to be waited for
-_ITEM_BYTES: Final = 4_000
+_ITEM_BYTES: Final = 16_000  # few of them are to be read afterwards
 _ROUNDS: Final = (1, 2, 3)  # a late budget counts only three times out of three
 _STALL: Final = Watch("learn_ms", moved=("ended",))
 _ENDLESS: Final = (Generate(bytes=_ITEM_BYTES),)
@@ -69,7 +69,7 @@ SEND_TIMEOUT: Final = Scenario(
     order=6,
 )
 
-_MUCH: Final = Generate(n=2_000, bytes=_ITEM_BYTES)  # more than two kernels hold, or few of them
+_MUCH: Final = Generate(n=500, bytes=_ITEM_BYTES)  # more than two kernels hold, or few of them
 _BEAT_MS: Final = 100
 
 HEARTBEATS: Final = Scenario(

@@ -6,7 +6,6 @@ Never here: what the outcome means.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.case import Scenario
@@ -25,6 +24,7 @@ from streamspec.harness.core.script import (
     Session,
     Watch,
 )
+from streamspec.scenarios.batches import in_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,28 +220,15 @@ CLEANUPS_CUT: Final = _cleaned("cut_at", Poison("cut_at", share=(20, 90)))
 
 # -- nothing is left, and nobody else is hurt --------------------------------------------------------------------------
 
-_BATCHES: Final = (1, 2, 3, 4)  # the first of them warms up
-_TOGETHER: Final = 10
-
 
 def _counted(toxic: str) -> Scenario:
     """Three items long is measured; then every connection is cut there, until the way is healed at the end."""
     first = (_MEASURE, Ask(), Read(items=3, budget="item_ms", needed=True), Poison(toxic, share=(100, 100)))
-    cycle: tuple[Act, ...] = (Ask(), _TO_THE_CUT)
-    returned = (
-        Watch("return_ms", back=f"endless-count-{_BATCHES[-2]}"),
-        Watch("look_ms", still="fds", back="endless-count-0"),
-    )
-    cold = Session("endless-count-0", "endless", (*cycle, _ACCOUNT))
-    sessions = [Session("endless-measured", "endless", first), cold]
-    for n in _BATCHES:
-        counted = (_ACCOUNT, *returned) if n == _BATCHES[-1] else (_ACCOUNT,)
-        sessions.append(replace(cold, id=f"endless-batch-{n}", acts=cycle, times=0, together=_TOGETHER))
-        sessions.append(replace(cold, id=f"endless-count-{n}", acts=(*cycle, *counted)))
+    sessions = (Session("endless-measured", "endless", first), *in_batches("endless", Ask(), _TO_THE_CUT))
     return Scenario(
         id=f"faults/{toxic}/leaks",
         sentence="cut an endless stream after some items, many times, and count what the process holds",
-        script=Script(tuple(sessions)),
+        script=Script(sessions),
         promises=("RL-04",),
         by_hand=BY_HAND.format(toxic),
         needs=(PROXY, f"{PROXY}:{toxic}", "process"),
