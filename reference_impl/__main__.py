@@ -27,6 +27,13 @@ def main() -> None:
     )
     parser.add_argument("--other-token", default="", help="and for another client, who has this one")
     parser.add_argument("--good-alone", action="store_true", help="serve no broken variant: it starts sooner")
+    parser.add_argument(
+        "--connections-per-peer",
+        type=int,
+        default=0,
+        metavar="N",
+        help="that one address may have at a time, gRPC not counted; 0: as many as leave room for others (default)",
+    )
     arguments = parser.parse_args()
     run(
         arguments.host,
@@ -34,6 +41,7 @@ def main() -> None:
         until_stdin_closes=arguments.until_stdin_closes,
         tokens=(arguments.token, arguments.other_token),
         broken=not arguments.good_alone,
+        connections_per_peer=arguments.connections_per_peer,
     )
 
 

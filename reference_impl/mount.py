@@ -5,7 +5,6 @@ Never here: a stream at work, HTTP, or a defect.
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from streamspec.reference_impl import conformance, payload
 from streamspec.reference_impl.bindings import bindings
 from streamspec.reference_impl.coding import GZIP_HEADERS
+from streamspec.reference_impl.credentials import bearer, client_of
 from streamspec.reference_impl.routing import (
     OVER,
     SCRIPT,
@@ -25,16 +25,25 @@ from streamspec.reference_impl.routing import (
     route,
     split_binding,
 )
+from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.told import Told
 from streamspec.reference_impl.witness import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from streamspec.reference_impl.binding import Binding, Headers
+    from streamspec.reference_impl.grpc_names import Method
     from streamspec.reference_impl.outlet import ItemStream
     from streamspec.reference_impl.roles import Role
     from streamspec.reference_impl.seams import Seams
+
+    # From a direction or procedure, the JSON that came with it, what is known of the client, and a deadline.
+    Opens = Callable[[str, str, Headers, float | None], Asked | StreamError]
+
+
+def _nowhere(_name: str) -> Mapping[str, str]:
+    return conformance.NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +71,26 @@ class Mount:
     runs: Runs = field(default_factory=Runs)
     open: set[ItemStream] = field(default_factory=set)
     tokens: tuple[str, ...] = field(default=(), repr=False)
+    name: str = ""  # as `routing.split_variant` has it
+    elsewhere: Callable[[str], Mapping[str, str]] = _nowhere  # of this name: what is served where no path leads
+    opens: Opens | None = None  # of a service: what its messages ask for, instead of scripts
+    # Of a service that has methods of its own over gRPC: those that there are, as `SERVICE/METHOD`.
+    methods: Callable[[], Mapping[str, Method]] | None = None
+
+    def opened(
+        self, direction: str, text: str, headers: Headers, deadline_s: float | None = None
+    ) -> Asked | StreamError:
+        """What becomes of a stream that is asked for in a message. `headers` are what is known of its client."""
+        if (refused := self.unauthenticated(headers)) is not None:
+            return StreamError(Code.UNAUTHENTICATED, refused.text)
+        if self.opens is not None:
+            return self.opens(direction, text, headers, deadline_s)
+        seams, client = self.seams, self._client(headers)
+        return conformance.opened(direction, text, self.runs, seams.reads, client, seams.inlet, deadline_s)
 
     def answer(self, method: str, path: str, query: str, headers: Headers) -> Answer | Refused:
         """What becomes of a request for a stream, whose path is given without the mount's prefix."""
-        if (refused := self._unauthenticated(headers)) is not None:
+        if (refused := self.unauthenticated(headers)) is not None:
             return refused
         name, rest = split_binding(path, self.bindings)
         resume = partial(self.seams.resume, header(headers, "last-event-id"))
@@ -86,17 +111,22 @@ class Mount:
 
     def page(self, method: str, path: str, query: str, headers: Headers) -> Page | Refused:
         """What becomes of a request for a page."""
-        if (refused := self._unauthenticated(headers)) is not None:
+        if (refused := self.unauthenticated(headers)) is not None:
             return refused
         if name := _script_page(path):
             said = conformance.features(
-                protected=bool(self.tokens), isolated=len(self.tokens) > 1, lossy=self.seams.lossy
+                protected=bool(self.tokens),
+                isolated=len(self.tokens) > 1,
+                lossy=self.seams.lossy,
+                fin_half_closes=self.seams.fin_half_closes,
+                elsewhere=self.elsewhere(self.name),
             )
             told, client = self.seams.features(said), self._client(headers)
             return conformance.page(method, name, query, self.runs, told, self.seams.figures, client)
         return Page(payload.to_json(self.told.figures()), conformance.JSON)
 
-    def _unauthenticated(self, headers: Headers) -> Refused | None:
+    def unauthenticated(self, headers: Headers) -> Refused | None:
+        """The refusal of a client that is not known here, where one has to be."""
         if not self.tokens or self.seams.admits(self._known(headers) is not None, headers):
             return None
         return Refused(401, "credentials are needed", conformance.CHALLENGE)
@@ -106,18 +136,21 @@ class Mount:
 
     def _known(self, headers: Headers) -> str | None:
         """Which of its clients asks, by the place of his token; None for somebody else."""
-        scheme, _, given = header(headers, "authorization").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
-        right = (hmac.compare_digest(given.strip().encode(), token.encode()) for token in self.tokens)
-        return next((f"client {number}" for number, fits in enumerate(right, 1) if fits), None)
+        given = bearer(headers)
+        return None if given is None else client_of(given, (token.encode() for token in self.tokens))
 
 
 def _script_page(path: str) -> str:
     return path.removeprefix(SCRIPT) if path.startswith(SCRIPT) else ""
 
 
-def mounted(seams: Seams, roles: Iterable[Role], tokens: tuple[str, ...] = ()) -> Mount:
+def mounted(
+    seams: Seams,
+    roles: Iterable[Role],
+    tokens: tuple[str, ...] = (),
+    name: str = "",
+    elsewhere: Callable[[str], Mapping[str, str]] = _nowhere,
+) -> Mount:
     """The good roles and bindings, but for those that the seams replace."""
     replaced_roles = {role.path: role for role in seams.roles}
     replaced = {binding.name: binding for binding in seams.bindings}
@@ -126,4 +159,6 @@ def mounted(seams: Seams, roles: Iterable[Role], tokens: tuple[str, ...] = ()) -
         tuple(replaced_roles.get(role.path, role) for role in roles),
         {binding.name: replaced.get(binding.name, binding) for binding in bindings()},
         tokens=tokens,
+        name=name,
+        elsewhere=elsewhere,
     )

@@ -9,14 +9,16 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from streamspec.reference_impl.stream.errors import Code, StreamError
-from streamspec.reference_impl.stream.table import Phase
+from streamspec.reference_impl.stream.table import GIVEN_UP, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from streamspec.reference_impl.frame import Produced
+    from streamspec.reference_impl.inlet import Inlet
     from streamspec.reference_impl.leaving_out import LeavesOut
     from streamspec.reference_impl.stream.aio import Stream
+    from streamspec.reference_impl.stream.marks import End
     from streamspec.reference_impl.stream.tabled import AsyncStream
     from streamspec.reference_impl.told import Told
 
@@ -67,6 +69,15 @@ class Outlet:
         finally:
             told.sending -= 1
 
+    async def take(self, inlet: Inlet) -> str | End:
+        """The client's next item; END at its half-close. The end of the stream ends the wait; raises CANCELLED when the
+        client has left."""
+        try:
+            return await inlet.take()
+        except StreamError as refused:
+            self._heed(refused)
+            raise self._name(refused) from None
+
     async def sleep(self, seconds: float) -> None:
         """A pause. The end of the stream ends it; raises CANCELLED when the client has left."""
         try:
@@ -89,6 +100,17 @@ class Outlet:
     def is_cancelled(self) -> bool:
         """Whether the client has left, and not only time run out."""
         return self._stream.state is Phase.CANCELLED
+
+    @property
+    def reason(self) -> str:
+        """Why nobody wants more, once that is so: the words of a cancel, or that time is up. Empty before."""
+        if self._stream.state not in GIVEN_UP:
+            return ""
+        try:
+            self._stream.poll()
+        except StreamError as told:
+            return told.message
+        return ""
 
     @property
     def remaining_s(self) -> float | None:

@@ -18,20 +18,26 @@ from streamspec.reference_impl.script import (
     LONGEST_MS,
     MOST_ITEMS,
     Abandon,
+    Collect,
     Complete,
+    Drain,
+    Echo,
     Fail,
     Gate,
     Generate,
+    Receive,
     Script,
     Send,
     Step,
     Wait,
 )
 from streamspec.reference_impl.stream.errors import Code, StreamError
+from streamspec.reference_impl.stream.marks import END
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from streamspec.reference_impl.inlet import Inlet
     from streamspec.reference_impl.outlet import Outlet
     from streamspec.reference_impl.roles import Values
     from streamspec.reference_impl.witness import Run
@@ -49,14 +55,17 @@ class ScriptFailed(Exception):
 
 
 class Player:
-    """One handler, called once: plays what is behind the first `after` items of a script."""
+    """One handler, called once: plays what is behind the first `after` items of a script. `inlet` is where the client's
+    items come in."""
 
-    __slots__ = ("_n", "_outlet", "_over", "_run", "_script", "_steps")
+    __slots__ = ("_draining", "_inlet", "_n", "_outlet", "_over", "_run", "_script", "_steps")
 
     _outlet: Outlet
 
-    def __init__(self, script: Script, run: Run, after: int) -> None:
+    def __init__(self, script: Script, run: Run, after: int, inlet: Inlet) -> None:
         self._script = script
+        self._inlet = inlet
+        self._draining: asyncio.Task[None] | None = None
         self._steps = script.behind(after)
         self._run = run
         self._n = after  # the number of the latest item
@@ -64,6 +73,7 @@ class Player:
 
     async def __call__(self, outlet: Outlet, _values: Values) -> None:
         self._outlet = outlet
+        await self._inlet.whole()
         self._run.called += 1
         left_s = outlet.remaining_s
         self._run.remaining_ms = None if left_s is None else round(left_s * 1000)
@@ -75,6 +85,9 @@ class Player:
             if isinstance(raised, asyncio.CancelledError) and outlet.is_cancelled:
                 self._run.learn(None)
             raise
+        finally:
+            if self._draining is not None:
+                self._draining.cancel()
 
     async def _play(self) -> None:
         for place, step in enumerate(self._steps):
@@ -103,6 +116,20 @@ class Player:
                     raise failure
                 self._end(partial(self._outlet.error, failure))
             case _:
+                await self._hear(step)
+
+    async def _hear(self, step: Step) -> None:
+        """A step that takes items of the client's."""
+        match step:
+            case Receive(n=n, every_ms=every_ms):
+                await self._receive(n, every_ms)
+            case Echo(n=n):
+                await self._echo(n)
+            case Collect():
+                await self._collect()
+            case Drain():
+                self._draining = self._draining or asyncio.create_task(self._drain())
+            case _:
                 raise AssertionError("such a step is not for a player")
 
     async def _generate(self, step: Generate) -> None:
@@ -112,6 +139,51 @@ class Player:
             elif count % BREATH == BREATH - 1:
                 await asyncio.sleep(0)  # or a queue that never fills would keep everybody waiting
             await self._send(None if step.bytes > LIMIT_BYTES else generated(self._n + 1, step.bytes))
+
+    async def _receive(self, n: int | None, every_ms: int) -> None:
+        taken = 0
+        while taken != n and await self._take() is not None:
+            taken += 1
+            if every_ms:
+                await self._pause(every_ms / 1000)
+
+    async def _echo(self, n: int | None) -> None:
+        taken = 0
+        while taken != n and (text := await self._take()) is not None:
+            taken += 1
+            await self._send(text)
+
+    async def _collect(self) -> None:
+        count = octets = 0
+        while (text := await self._take()) is not None:
+            count += 1
+            octets += len(text.encode())
+        await self._send(f'{{"n":{self._n + 1},"count":{count},"bytes":{octets}}}')
+
+    async def _drain(self) -> None:
+        # That the items have broken off, the further steps learn by themselves.
+        with contextlib.suppress(StreamError):
+            await self._receive(None, 0)
+
+    async def _take(self) -> str | None:
+        """The client's next item; None when there is none any more."""
+        run = self._run
+        run.receive_begins()
+        try:
+            item = await self._outlet.take(self._inlet)
+        except StreamError as told:
+            self._heed(told)
+            if not self._over or run.cancel_seen:
+                raise
+            return None
+        finally:
+            run.receive_ends()
+        if item is END:
+            return None
+        run.received += 1
+        if run.received % BREATH == 0:
+            await asyncio.sleep(0)
+        return item
 
     async def _send(self, text: str | None) -> None:
         """Send an item of this JSON; None is one that is too large to be made."""

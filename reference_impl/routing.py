@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from streamspec.reference_impl.binding import Headers
+    from streamspec.reference_impl.inlet import Inlet
     from streamspec.reference_impl.roles import Param, Role
     from streamspec.reference_impl.witness import Witness
 
 BROKEN: Final = "/broken/"
 PROTECTED: Final = "/protected"
 LOSSY: Final = "/lossy"
+FIN: Final = "/fin-half-closes"
+RAFFEL: Final = "/raffel-envelopes"
+RAFFEL_DOCS: Final = "/raffel-docs-envelopes"
+APART: Final = (PROTECTED, LOSSY, FIN, RAFFEL, RAFFEL_DOCS)  # mounts that are good, and not the good one itself
 TOLD: Final = "/told"
 SCRIPT: Final = "/script/"
 # What a mount says of itself and of its streams: none of them is a stream.
@@ -41,12 +46,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An accepted request: this role, with these numbers. A stream that plays a script has a witness."""
+    """An accepted request: this role, with these numbers. A stream that plays a script has a witness, and an inlet for
+    what its client sends. `priority` is that of a stream whose client names none."""
 
     role: Role
     values: Mapping[str, int]
     limits: Limits = Limits()
     witness: Witness | None = None
+    inlet: Inlet | None = None
+    priority: int = 0
 
     @property
     def total(self) -> int | None:
@@ -90,15 +98,20 @@ class Page:
 
 
 def split_variant(path: str) -> tuple[str, str]:
-    """`/broken/NAME/finite` -> (`NAME`, `/finite`), `/protected/finite` -> (`/protected`, `/finite`), and so for
-    `/lossy/`; any other path -> (``, path)."""
-    for mount in (PROTECTED, LOSSY):
+    """`/broken/NAME/finite` -> (`NAME`, `/finite`), `/protected/finite` -> (`/protected`, `/finite`), and so for the
+    other `APART`; any other path -> (``, path)."""
+    for mount in APART:
         if path.startswith(f"{mount}/"):
             return mount, path.removeprefix(mount)
     name, slash, rest = path.removeprefix(BROKEN).partition("/")
     if path.startswith(BROKEN) and name and slash:
         return name, f"/{rest}"
     return "", path
+
+
+def prefix_of(name: str) -> str:
+    """The inverse: the path prefix of a mount, with no slash at its end."""
+    return f"{BROKEN}{name}" if name and not name.startswith("/") else name
 
 
 def split_binding(path: str, names: Collection[str]) -> tuple[str, str]:

@@ -81,7 +81,32 @@ class Abandon:
     """The handler leaves, and has not ended its stream."""
 
 
-Step = Send | Generate | Wait | Gate | Fail | Refuse | Complete | Abandon
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Take `n` items of the client's, and pause behind each. `n`: None is all until its half-close, which ends any."""
+
+    n: int | None
+    every_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """Send back `n` items of the client's, each as it comes. `n`: None is all until its half-close, which ends any."""
+
+    n: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Take all items of the client's until its half-close, and send one that counts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """From now on take all items of the client's, beside the further steps."""
+
+
+Step = Send | Generate | Wait | Gate | Fail | Refuse | Complete | Abandon | Receive | Echo | Collect | Drain
 STEPS: Final[Mapping[str, type[Step]]] = {kind.__name__.lower(): kind for kind in get_args(Step)}
 OPTIONS: Final = ("deadline_ms", "heartbeat_ms", "idle_ms", "send_timeout_ms", "expires_ms")
 
@@ -98,6 +123,11 @@ class Script:
         """How many items it has in all, those after an end as well; None without end."""
         counts = [_count(step) for step in self.steps]
         return None if None in counts else sum(count or 0 for count in counts)
+
+    @property
+    def refusal(self) -> Code | None:
+        """With which the stream is to be refused before it begins."""
+        return self.steps[0].code if self.steps and isinstance(self.steps[0], Refuse) else None
 
     def behind(self, after: int) -> tuple[Step, ...]:
         """What is left for a client that has so many items: from the item behind them on, or if there is none, what
@@ -119,8 +149,10 @@ def _count(step: Step) -> int | None:
     match step:
         case Send(items=items):
             return len(items)
-        case Generate(n=n):
+        case Generate(n=n) | Echo(n=n):
             return n
+        case Collect():
+            return 1
         case _:
             return 0
 
@@ -130,7 +162,7 @@ def _without(step: Step, first: int) -> Step:
     match step:
         case Send(items=items):
             return Send(items[first:])
-        case Generate(n=int(n)):
+        case Generate(n=int(n)) | Echo(n=int(n)):
             return replace(step, n=n - first)
         case _:
             return step
@@ -148,10 +180,27 @@ def parse(text: str) -> Script:
 
     Raises `Malformed` for what is none, `Unsupported` for a step, a step's field or an option that is not known here.
     """
+    return _of(_read(text, "the script"))
+
+
+def parse_wish(text: str) -> tuple[str, Script]:
+    """The run's name and the script of `{"run": …, "script": …}`, for a stream that is asked for in a message. Raises
+    as `parse` does; whether it is a good name is another question."""
+    read = _read(text, "the message")
+    if not isinstance(read, dict) or "script" not in read:
+        raise Malformed("a stream is asked for with an object that has a run and a script")
+    run = read.get("run")
+    return run if isinstance(run, str) else "", _of(read["script"])
+
+
+def _read(text: str, what: str) -> Any:
     try:
-        read = json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_no_constant)
+        return json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_no_constant)
     except (ValueError, RecursionError) as reason:
-        raise Malformed(f"the script is no JSON: {reason}") from None
+        raise Malformed(f"{what} is no JSON: {reason}") from None
+
+
+def _of(read: Any) -> Script:
     if not isinstance(read, dict) or not isinstance(read.get("steps"), list):
         raise Malformed("a script is an object with a list of steps")
     for name in read:
@@ -186,8 +235,15 @@ def _send(said: dict[str, Any], where: str) -> Step:
 
 
 def _generate(said: dict[str, Any], where: str) -> Step:
-    n = _whole(said, "n", where, MOST_ITEMS) if "n" in said else None
-    return Generate(n, _whole(said, "bytes", where, MOST_BYTES, 0), _whole(said, "every_ms", where, LONGEST_MS, 0))
+    return Generate(
+        _count_of(said, where),
+        _whole(said, "bytes", where, MOST_BYTES, 0),
+        _whole(said, "every_ms", where, LONGEST_MS, 0),
+    )
+
+
+def _count_of(said: dict[str, Any], where: str) -> int | None:
+    return _whole(said, "n", where, MOST_ITEMS) if "n" in said else None
 
 
 def _fail(said: dict[str, Any], where: str) -> Step:
@@ -214,6 +270,10 @@ _READ: Final[Mapping[type[Step], Callable[[dict[str, Any], str], Step]]] = {
     Refuse: _refuse,
     Complete: lambda _said, _where: Complete(),
     Abandon: lambda _said, _where: Abandon(),
+    Receive: lambda said, where: Receive(_count_of(said, where), _whole(said, "every_ms", where, LONGEST_MS, 0)),
+    Echo: lambda said, where: Echo(_count_of(said, where)),
+    Collect: lambda _said, _where: Collect(),
+    Drain: lambda _said, _where: Drain(),
 }
 
 

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from streamspec.reference_impl import coding
+from streamspec.reference_impl import coding, conformance, envelopes
 from streamspec.reference_impl.frame import Frame
+from streamspec.reference_impl.inlet import Inlet
 from streamspec.reference_impl.outlet import as_it_is
 from streamspec.reference_impl.roles import Role, resumed_after
 from streamspec.reference_impl.routing import Asked, is_over
@@ -24,6 +25,8 @@ from streamspec.reference_impl.witness import Figures, Run
 
 if TYPE_CHECKING:
     from streamspec.reference_impl.binding import Binding, Headers
+    from streamspec.reference_impl.envelopes import Envelope, Said
+    from streamspec.reference_impl.grpc_parts import Relay
     from streamspec.reference_impl.outlet import ItemStream
     from streamspec.reference_impl.script import Script
 
@@ -78,6 +81,40 @@ def _nothing() -> None:
     pass
 
 
+def _octets(octets: bytes) -> bytes:
+    return octets
+
+
+def text_of(fragments: list[bytes]) -> str:
+    return b"".join(fragments).decode()
+
+
+def input_over(inlet: Inlet, stream: ItemStream) -> None:
+    """The stream that answers is over: its client's items are no longer taken. Unless it ended well they broke off, and
+    are never at their end (CN-20)."""
+    if stream.state is Phase.COMPLETED:
+        inlet.leave()
+    else:
+        inlet.break_off()
+
+
+def _never(_stream: ItemStream | None) -> bool:
+    return False
+
+
+def _always(_code: Code) -> bool:
+    return True
+
+
+def cancel(stream: ItemStream) -> None:
+    stream.cancel()
+
+
+def framed(body: bytes) -> bytes:
+    """A frame: its length in four octets, the highest first, and its body."""
+    return len(body).to_bytes(4) + body
+
+
 def asks_for_credentials(seams: Seams) -> bool:
     """Whether it is broken in whom it admits, and to what: then it is good for nothing where it asks nobody."""
     return seams.admits is not _whoever_has_them or seams.owns is not operator.eq
@@ -122,7 +159,27 @@ class Seams:
     rewrite: Callable[[], Rewrite] = _unchanged
     bindings: tuple[Binding, ...] = ()
     code: Callable[[], coding.Code] = coding.gzip
-    around: Callable[[Asgi], Asgi] = _as_it_is
+    around: Callable[[Asgi], Asgi] = _as_it_is  # the application, as far as HTTP goes
+    around_sockets: Callable[[Asgi], Asgi] = _as_it_is  # and WebSocket
     patience_s: float = 0.0  # for a producer to notice that its stream is over; 0: as long as is usual
     go_away: Callable[[ItemStream], None] = go_away  # what becomes of a stream when the server stops
     wire: Wire | None = None
+    # Of what a client sends, and of the connections that streams share.
+    inlet: Callable[..., Inlet] = Inlet  # what its items go through
+    half_close: Callable[[Inlet], None] = Inlet.end
+    input_over: Callable[[Inlet, ItemStream], None] = input_over  # the stream is over, whatever its client still says
+    said: Callable[[envelopes.Message], Said] = envelopes.read  # what a message of a client's says
+    on_cancel_word: Callable[[ItemStream], None] = cancel
+    envelope: Callable[[Envelope], tuple[envelopes.Message, ...]] = envelopes.written
+    takes_over: Callable[[ItemStream | None], bool] = _never  # whether a new stream may have the id of one at work
+    survives: Callable[[Code], bool] = _always  # whether a connection goes on after a message that was no good
+    most_streams: int = conformance.MOST_STREAMS
+    frame: Callable[[bytes], bytes] = framed  # the octets of a frame with this body
+    fin_half_closes: bool = False  # whether over TCP a FIN only says that its client has no more to say
+    most_frame_bytes: int = envelopes.MOST_MESSAGE_BYTES
+    frame_s: float = conformance.FRAME_TIMEOUT_MS / 1e3  # for the rest of a frame that has begun to come
+    heard: Callable[[bytes], bytes] = _octets  # what comes over TCP, as it comes
+    text: Callable[[list[bytes]], str] = text_of  # a WebSocket message of its fragments; UnicodeDecodeError: it is none
+    written: Callable[[bytes], bytes] = _octets  # what is written on a WebSocket, from the head on, as it is written
+    goodbye: int = 1001  # with which Close a WebSocket ends when the server stops
+    relay: Relay | None = None  # in front of the gRPC server, on a port of its own

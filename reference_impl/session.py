@@ -43,6 +43,8 @@ async def producing(asked: Asked, mount: Mount) -> AsyncIterator[ItemStream]:
     told.offered += asked.total or 0
     with contextlib.nullcontext() if asked.witness is None else asked.witness.attending(stream):
         seams.arrange(stream, partial(_cleaned_up, asked, told))
+        if asked.inlet is not None:
+            stream.on_end(partial(seams.input_over, asked.inlet, stream))
         outlet = Outlet(stream, told, seams.name, LeavesOut(stream, seams.lossy) if seams.lossy else None)
         producer = asyncio.create_task(_produce(asked, stream, outlet, seams))
         try:
@@ -75,22 +77,34 @@ def _cleaned_up(asked: Asked, told: Told) -> None:
 
 async def pump(stream: ItemStream, answer: Answer, seams: Seams, write: Callable[[bytes], Awaitable[None]]) -> bool:
     """Write every frame of the stream. False if it was cancelled: then nothing more belongs on the wire."""
-    rewrite, encode = seams.rewrite(), answer.binding.encoder()
+    encode = answer.binding.encoder()
     code = seams.code() if answer.gzip else coding.identity
-    beat_s = answer.asked.values.get("heartbeat_ms", 0) / 1000
 
     async def show(frame: Frame) -> None:
-        for shown in rewrite(frame):
-            if piece := encode(shown):
-                await write(code(piece, last=False))
+        if piece := encode(frame):
+            await write(code(piece, last=False))
 
-    deliver = seams.deliver(show)
-    frame: Frame | None = Begun(answer.asked.total)
+    whole = await show_all(stream, answer.asked, seams, show)
+    if whole and (last := code(b"", last=True)):
+        await write(last)
+    return whole
+
+
+async def show_all(stream: ItemStream, asked: Asked, seams: Seams, show: Callable[[Frame], Awaitable[None]]) -> bool:
+    """Show every frame of the stream, from its beginning to its end. False if it was cancelled: then nothing more is to
+    be shown."""
+    rewrite = seams.rewrite()
+    beat_s = asked.values.get("heartbeat_ms", 0) / 1000
+
+    async def show_rewritten(frame: Frame) -> None:
+        for shown in rewrite(frame):
+            await show(shown)
+
+    deliver = seams.deliver(show_rewritten)
+    frame: Frame | None = Begun(asked.total)
     while frame is not None:
         await deliver(frame)
         if isinstance(frame, Completed | Failed):
-            if last := code(b"", last=True):
-                await write(last)
             return True
         frame = await _next_frame(stream, beat_s)
     return False
@@ -98,7 +112,7 @@ async def pump(stream: ItemStream, answer: Answer, seams: Seams, write: Callable
 
 async def _next_frame(stream: ItemStream, beat_s: float) -> Frame | None:
     try:
-        if not beat_s:
+        if not beat_s or stream.ready:  # what is there already needs no clock
             item = await stream.receive()
         else:
             # Not one heartbeat is ahead of demand: while a write waits for the client, none is made (BP-19).

@@ -20,8 +20,10 @@ class Variant:
 
     `kills` is the rule that must fail, with the words of `because` in its finding; `also` says of every other
     rule that may fail why it may. `where` is the layer that the defect replaces; `on` names where its rule sees it:
-    over a binding that the variant is served on, or `inprocess`, on the stream itself in both its shells. `by` names
-    the command that shows it: of what only a search, a fault or a load shows, the fixed cases of `run` see nothing.
+    over a binding that the variant is served on, or `inprocess`, on the stream itself in both its shells. It is seen
+    over every other binding on which its rule applies and whose streams pass its seams as well, in the words of
+    `because_over` where a binding has others, but for those of `not_over`, which says why. `by` names the command that
+    shows it: of what only a search, a fault or a load shows, the fixed cases of `run` see nothing.
     """
 
     name: str
@@ -33,3 +35,5 @@ class Variant:
     also: Mapping[str, str] = field(default_factory=dict)
     on: tuple[str, ...] = ("sse",)
     by: Literal["run", "fuzz", "fault", "load"] = "run"
+    because_over: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    not_over: Mapping[str, str] = field(default_factory=dict)

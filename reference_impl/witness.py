@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from streamspec.reference_impl.gates import Gates
 
 if TYPE_CHECKING:
+    from streamspec.reference_impl.inlet import Inlet
     from streamspec.reference_impl.outlet import ItemStream
     from streamspec.reference_impl.stream.errors import Code
 
@@ -25,6 +26,7 @@ KEPT_S: Final = 120.0  # after a run is over; the contract says 60 at least
 FIGURES: Final = (
     *("state", "called", "offered", "sent", "sending", "blocked_ms", "cancel_seen", "cancel_code"),
     *("sends_after_cancel", "send_code", "cleanups", "terminals", "refused", "remaining_ms", "buffered"),
+    *("received", "receiving", "input"),
 )
 
 
@@ -56,8 +58,11 @@ class Run:
     terminals: int = 0
     refused: int = 0
     remaining_ms: int | None = None
+    received: int = 0
     stream: ItemStream | None = None
+    inlet: Inlet | None = None
     _sends: int = 0
+    _receives: int = 0
     _blocked_s: float = 0.0
     _counted_at_s: float = 0.0
 
@@ -69,6 +74,12 @@ class Run:
     def send_ends(self) -> None:
         self._count_blocked()
         self._sends -= 1
+
+    def receive_begins(self) -> None:
+        self._receives += 1
+
+    def receive_ends(self) -> None:
+        self._receives -= 1
 
     def learn(self, code: Code | None) -> None:
         """The handler learns that its client has left, under this name if there is one; the first time counts."""
@@ -98,6 +109,9 @@ class Run:
             "refused": self.refused,
             "remaining_ms": self.remaining_ms,
             "buffered": 0 if self.stream is None else self.stream.buffered_amount,
+            "received": self.received,
+            "receiving": int(self._receives > 0),
+            "input": "ended" if self.inlet is None else self.inlet.input,
         }
         return {name: figure for name, figure in known.items() if figure is not None}
 

@@ -5,21 +5,33 @@ Never here: a web framework, a socket, a producer, or a defect.
 
 from __future__ import annotations
 
-import asyncio
+import weakref
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from streamspec.reference_impl import session
-from streamspec.reference_impl.binding import headers
+from streamspec.reference_impl import raffel_docs_envelopes, raffel_envelopes
+from streamspec.reference_impl.bindings import asgi_answers, jsonrpc_http, websocket
 from streamspec.reference_impl.mount import mounted
-from streamspec.reference_impl.routing import BROKEN, LOSSY, PROTECTED, Page, Refused, split_variant
+from streamspec.reference_impl.multiplex import Wanted
+from streamspec.reference_impl.routing import (
+    BROKEN,
+    FIN,
+    LOSSY,
+    PROTECTED,
+    RAFFEL,
+    RAFFEL_DOCS,
+    Page,
+    Refused,
+    split_variant,
+)
 from streamspec.reference_impl.seams import Asgi, Seams, asks_for_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from streamspec.reference_impl.binding import Headers
-    from streamspec.reference_impl.mount import Answer, Mount
-    from streamspec.reference_impl.outlet import ItemStream
+    from streamspec.reference_impl.mount import Mount
+    from streamspec.reference_impl.multiplex import Multiplex
     from streamspec.reference_impl.roles import Role
     from streamspec.reference_impl.seams import Message, Receive, Send
     from streamspec.reference_impl.variant import Variant
@@ -30,40 +42,53 @@ MISDIRECTED = Refused(421, "ask for this stream on a new connection", (("connect
 
 
 class App:
-    """The good reference and its variants. Under `/lossy/` it leaves items out for slow clients, and says so. With
-    `tokens` it stands once more under `/protected/`, and variants that are broken in whom they admit ask for one."""
+    """The good reference and its variants. Under `/lossy/` it leaves items out for slow clients, and says so; under
+    `/fin-half-closes/` a FIN over TCP is a half-close; under `/raffel-envelopes/` and `/raffel-docs-envelopes/` its
+    envelopes are those of these dialects. With `tokens` it stands once more under `/protected/`, and variants that are
+    broken in whom they admit ask for one."""
 
     def __init__(self, roles: Iterable[Role], variants: Iterable[Variant] = (), *tokens: str) -> None:
         self._variants = tuple(variants)
         roles, tokens = tuple(roles), tuple(token for token in tokens if token)
+        self.elsewhere: dict[str, Callable[[str], str]] = {}
+        self._shared: weakref.WeakSet[Multiplex] = weakref.WeakSet()
+
+        def mount(name: str, seams: Seams, tokens: tuple[str, ...] = ()) -> Mount:
+            return mounted(seams, roles, tokens, name, self._elsewhere)
+
         self.mounts: Mapping[str, Mount] = {
-            "": mounted(Seams(), roles),
-            LOSSY: mounted(Seams(lossy=DROPPED), roles),
-            **({PROTECTED: mounted(Seams(), roles, tokens)} if tokens else {}),
-            **{
-                variant.name: mounted(variant.seams, roles, tokens if asks_for_credentials(variant.seams) else ())
-                for variant in self._variants
-            },
+            "": mount("", Seams()),
+            LOSSY: mount(LOSSY, Seams(lossy=DROPPED)),
+            FIN: mount(FIN, Seams(fin_half_closes=True)),
+            RAFFEL: mount(RAFFEL, raffel_envelopes.SEAMS),
+            RAFFEL_DOCS: mount(RAFFEL_DOCS, raffel_docs_envelopes.SEAMS),
+            **({PROTECTED: mount(PROTECTED, Seams(), tokens)} if tokens else {}),
+            **{v.name: mount(v.name, v.seams, tokens if asks_for_credentials(v.seams) else ()) for v in self._variants},
         }
         self._apps: Mapping[str, Asgi] = {
             name: mount.seams.around(_application(mount)) for name, mount in self.mounts.items()
         }
+        self._sockets: Mapping[str, Asgi] = {
+            name: mount.seams.around_sockets(_sockets(mount, self.attend)) for name, mount in self.mounts.items()
+        }
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await asgi_answers.lifespan(receive, send)
             return
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             raise ValueError(f"no such protocol here: {scope['type']}")
-        if scope["path"] == BROKEN:
-            await _tell(Page(self._list(), "text/plain; charset=utf-8"), send)
-            return
         name, path = split_variant(scope["path"])
-        app = self._apps.get(name)
-        if app is None:
-            await _refuse(Refused(404, f"there is no variant under {BROKEN}"), send)
-            return
-        await app({**scope, "path": path}, receive, send)
+        if scope["type"] == "websocket":
+            if name not in self._sockets:
+                name, path = "", scope["path"]  # where there is no such WebSocket
+            await self._sockets[name]({**scope, "path": path}, receive, send)
+        elif scope["path"] == BROKEN:
+            await asgi_answers.tell(Page(self._list(), "text/plain; charset=utf-8"), send)
+        elif app := self._apps.get(name):
+            await app({**scope, "path": path}, receive, send)
+        else:
+            await asgi_answers.refuse(Refused(404, f"there is no variant under {BROKEN}"), send)
 
     def _list(self) -> str:
         """The variants, one a line: where, which rule must catch it, what is wrong."""
@@ -73,7 +98,27 @@ class App:
         """The variant that writes its own HTTP to answer this path, if there is one. What it tells is no stream."""
         name, rest = split_variant(path)
         mount = self.mounts.get(name)
-        return mount if mount and mount.seams.wire and not mount.is_page(rest) else None
+        if not mount or not mount.seams.wire or mount.is_page(rest) or rest == websocket.PATH:
+            return None
+        return mount
+
+    def find(self, procedure: str, metadata: Headers) -> Wanted | None:
+        """What a procedure leads to where there are no paths: `NAME/DIRECTION`, NAME as a path has it."""
+        name, rest = split_variant(f"/{procedure}")
+        mount = self.mounts.get(name)
+        return Wanted(mount, rest.removeprefix("/"), metadata) if mount else None
+
+    def seams_of(self, target: str) -> Seams:
+        """Those of the mount that a request's target leads to; those of the good one if it leads nowhere."""
+        mount = self.mounts.get(split_variant(unquote(target.partition("?")[0]))[0])
+        return (mount or self.mounts[""]).seams
+
+    def attend(self, streams: Multiplex) -> None:
+        """A connection that streams share has begun: it has to be told when the server stops."""
+        self._shared.add(streams)
+
+    def _elsewhere(self, name: str) -> Mapping[str, str]:
+        return {binding: place(name) for binding, place in self.elsewhere.items()}
 
     def misunderstood(self, path: str) -> None:
         """A request for this path could not be read."""
@@ -85,6 +130,8 @@ class App:
         for mount in self.mounts.values():
             for stream in tuple(mount.open):
                 mount.seams.go_away(stream)
+        for streams in tuple(self._shared):
+            streams.go_away()
 
 
 def _listed(variant: Variant) -> str:
@@ -93,72 +140,29 @@ def _listed(variant: Variant) -> str:
     return f"{BROKEN}{variant.name}/  {variant.kills}{by}  {variant.sentence}\n"
 
 
-def _application(mount: Mount) -> Asgi:
+def _sockets(mount: Mount, attend: Callable[[Multiplex], None]) -> Asgi:
     async def application(scope: Message, receive: Receive, send: Send) -> None:
-        find = mount.page if mount.is_page(scope["path"]) else mount.answer
-        query = scope["query_string"].decode("latin-1")
-        answer = find(scope["method"], scope["path"], query, _decoded(scope.get("headers", ())))
-        if isinstance(answer, Refused):
-            mount.seams.on_refusal()
-            await _refuse(answer, send)
-        elif isinstance(answer, Page):
-            await _tell(answer, send)
-        elif mount.seams.wire is not None:
-            await _refuse(MISDIRECTED, send)
-        else:
-            await _stream(answer, mount, receive, send)
+        await websocket.converse(mount, scope, receive, send, attend)
 
     return application
 
 
-async def _stream(answer: Answer, mount: Mount, receive: Receive, send: Send) -> None:
-    async def write(piece: bytes) -> None:
-        try:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except OSError:  # how ASGI 2.4 servers say that the client has gone
-            stream.cancel()
-
-    await send({"type": "http.response.start", "status": 200, "headers": _encoded(answer.headers)})
-    # Some servers keep the head back until a first piece of body, even an empty one (SSE-07).
-    await send({"type": "http.response.body", "body": b"", "more_body": True})
-    async with session.producing(answer.asked, mount) as stream, asyncio.TaskGroup() as tasks:
-        watcher = tasks.create_task(_cancel_on_disconnect(receive, stream))
-        whole = await session.pump(stream, answer, mount.seams, write)
-        watcher.cancel()
-    if whole:
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _cancel_on_disconnect(receive: Receive, stream: ItemStream) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass  # the rest of the request's body, which nobody asked for
-    stream.cancel()
-
-
-async def _refuse(refused: Refused, send: Send) -> None:
-    start = {"type": "http.response.start", "status": refused.status, "headers": _encoded(refused.all_headers())}
-    await send(start)
-    await send({"type": "http.response.body", "body": refused.body(), "more_body": False})
-
-
-async def _tell(page: Page, send: Send) -> None:
-    body = page.text.encode()
-    fields = _encoded((*headers(page.kind), ("content-length", str(len(body)))))
-    await send({"type": "http.response.start", "status": 200, "headers": fields})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
+def _application(mount: Mount) -> Asgi:
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["path"] == jsonrpc_http.PATH:
+            await jsonrpc_http.serve(mount, scope, receive, send)
             return
+        find = mount.page if mount.is_page(scope["path"]) else mount.answer
+        query = scope["query_string"].decode("latin-1")
+        answer = find(scope["method"], scope["path"], query, asgi_answers.decoded(scope.get("headers", ())))
+        if isinstance(answer, Refused):
+            mount.seams.on_refusal()
+            await asgi_answers.refuse(answer, send)
+        elif isinstance(answer, Page):
+            await asgi_answers.tell(answer, send)
+        elif mount.seams.wire is not None:
+            await asgi_answers.refuse(MISDIRECTED, send)
+        else:
+            await asgi_answers.show(answer, mount, receive, send)
 
-
-def _encoded(fields: Headers) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
-
-
-def _decoded(fields: Iterable[tuple[bytes, bytes]]) -> Headers:
-    return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in fields)
+    return application

@@ -5,14 +5,10 @@ Encoding only. Never here: HTTP, I/O, or parsing (the judge has its own, and sha
 
 from __future__ import annotations
 
-from typing import Final
-
-from streamspec.reference_impl import payload
+from streamspec.reference_impl import payload, raffel_errors
 from streamspec.reference_impl.binding import Binding, headers
 from streamspec.reference_impl.bindings import sse
 from streamspec.reference_impl.frame import Begun, Completed, Failed, Frame, Heartbeat, Item, RecordFailed
-
-STATUS: Final = 500  # what Raffel gives a failure of the handler, beside its code
 
 
 def encode(frame: Frame) -> bytes:
@@ -27,11 +23,7 @@ def encode(frame: Frame) -> bytes:
         case Completed():
             return sse.event("null", name="end")
         case Failed(code=code, message=message):
-            return failure(code=code.value, status=STATUS, message=message)
-
-
-def failure(**fields: object) -> bytes:
-    return sse.event(payload.to_json(fields), name="error")
+            return sse.event(raffel_errors.shown(code, message), name="error")
 
 
 BINDING = Binding("raffel", headers("text/event-stream"), lambda: encode)

@@ -13,10 +13,10 @@ from streamspec.reference_impl.bindings import rawhttp
 from streamspec.reference_impl.routing import Refused, split_variant
 
 if TYPE_CHECKING:
-    from streamspec.reference_impl.bindings.asgi import App
+    from streamspec.reference_impl.application import Application
 
 
-async def answer(app: App, request: rawhttp.Request, write: rawhttp.Write) -> rawhttp.End:
+async def answer(app: Application, request: rawhttp.Request, write: rawhttp.Write) -> rawhttp.End:
     """Stream what was asked for, framed by the variant under whose prefix it was asked for."""
     path = unquote(request.path)
     mount = app.wire_mount(path)

@@ -35,5 +35,6 @@ VARIANT = Variant(
         "BP-10": "a send that waits for room goes on waiting",
         "DL-02": "a handler may be what sends",
     },
+    not_over={"grpc": "grpcio keeps the deadline of a call itself, and stops its handler"},
     seams=Seams(parts=Parts(step=_step)),
 )

@@ -28,5 +28,6 @@ VARIANT = Variant(
     on=("sse", "ndjson", "json_array"),
     kills="SC-01",
     because=("answered 501",),
+    because_over=dict.fromkeys(("ws", "tcp", "grpc"), ("refused with UNIMPLEMENTED",)),
     seams=Seams(reads=_read),
 )

@@ -43,5 +43,6 @@ VARIANT = Variant(
         "BP-04": "nor does the one beyond the declared capacity wait",
         "BP-13": "what is sent into a paused stream beyond what fits is lost",
     },
+    because_over=dict.fromkeys(("ws", "tcp"), ("missing 17, 18",)),
     seams=Seams(parts=Parts(step=_step)),
 )

@@ -36,5 +36,6 @@ VARIANT = Variant(
     also={
         "DL-06": "who waits is not told of a completion that won the race",
     },
+    because_over={"grpc": ("a stream that stays open",)},
     seams=Seams(parts=Parts(step=_step)),
 )

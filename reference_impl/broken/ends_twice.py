@@ -24,5 +24,9 @@ VARIANT = Variant(
     kills="LC-01",
     because=("2 of them",),
     also={"LC-02": "the second terminal follows the first"},
+    not_over={
+        "json_array": "what stands behind an array is CJ-01's",
+        "grpc": "grpcio writes a status once, whatever is said to it",
+    },
     seams=Seams(rewrite=_rewrite),
 )

@@ -31,5 +31,6 @@ VARIANT = Variant(
     kills="ER-04",
     because=("3 items, then the error", "got 1"),
     on=("sse", "inprocess"),
+    because_over=dict.fromkeys(("ws", "tcp"), ("3 items, then the error", "got 0")),
     seams=Seams(parts=Parts(step=_step)),
 )

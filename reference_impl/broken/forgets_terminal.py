@@ -23,5 +23,11 @@ VARIANT = Variant(
     where="app",
     kills="LC-14",
     because=("terminal marker",),
+    not_over={
+        "json_array": "an array that is not closed is CJ-01's",
+        "ws": "the connection goes on: a stream that says nothing more may be slow",
+        "tcp": "as over WebSocket",
+        "grpc": "grpcio writes a status for every handler that has returned",
+    },
     seams=Seams(rewrite=_rewrite),
 )

@@ -53,5 +53,6 @@ VARIANT = Variant(
         "CN-11": "however its client left",
         "CN-22": "a sender is not told while it waits",
     },
+    not_over=dict.fromkeys(("ndjson", "json_array"), "whether a write falls into that moment is chance"),
     seams=Seams(around=_around),
 )

@@ -28,5 +28,6 @@ VARIANT = Variant(
         "ER-01": "there is no error terminal that could carry a code",
         "ER-04": "the items arrive, but no error follows them",
     },
+    not_over={"json_array": "an array that is closed after a failure is CJ-04's"},
     seams=Seams(on_exception=_complete_anyway),
 )

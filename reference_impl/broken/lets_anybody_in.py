@@ -26,5 +26,6 @@ VARIANT = Variant(
     kills="AU-01",
     because=("no stream for no credentials", "status 200"),
     also={"AU-03": "nor are they asked for again"},
+    because_over=dict.fromkeys(("ws", "tcp"), ("no stream for no credentials", "and items")),
     seams=Seams(admits=_admits),
 )

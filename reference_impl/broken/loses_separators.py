@@ -27,6 +27,6 @@ VARIANT = Variant(
     where="app",
     on=("ndjson",),
     kills="OI-04",
-    because=("the text number 8",),
+    because=("the text number", "separators"),
     seams=Seams(rewrite=_rewrite),
 )

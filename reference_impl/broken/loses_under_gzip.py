@@ -30,5 +30,6 @@ VARIANT = Variant(
     on=("ndjson",),
     kills="OI-13",
     because=("99 items", "from item 2 on"),
+    because_over={"json_array": ("99 items",)},
     seams=Seams(code=_code),
 )

@@ -29,5 +29,7 @@ VARIANT = Variant(
     on=("sse", "ndjson", "json_array"),
     kills="ER-03",
     because=("a status of 400 or more", "got 200"),
+    because_over=dict.fromkeys(("ws", "tcp"), ("a refusal before the stream begins", "a stream that began")),
+    not_over={"grpc": "a refusal is a status, as is a failure at once"},
     seams=Seams(reads=_read),
 )

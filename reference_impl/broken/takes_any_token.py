@@ -26,5 +26,6 @@ VARIANT = Variant(
     kills="AU-01",
     because=("no stream for credentials that nobody has", "status 200"),
     also={"AU-03": "any token resumes as well"},
+    because_over=dict.fromkeys(("ws", "tcp"), ("no stream for credentials that nobody has", "and items")),
     seams=Seams(admits=_admits),
 )

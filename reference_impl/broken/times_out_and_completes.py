@@ -29,5 +29,9 @@ VARIANT = Variant(
         "LC-01": "these are two terminals",
         "LC-02": "and the second follows the first",
     },
+    not_over={
+        "json_array": "what stands behind an array is CJ-01's",
+        "grpc": "grpcio writes a status once, whatever is said to it",
+    },
     seams=Seams(rewrite=_rewrite),
 )

@@ -5,7 +5,7 @@ Never here: a second defect.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streamspec.reference_impl.seams import Seams
 from streamspec.reference_impl.stream import table
@@ -16,6 +16,8 @@ from streamspec.reference_impl.variant import Variant
 if TYPE_CHECKING:
     from streamspec.reference_impl.stream.dialect import Dialect
     from streamspec.reference_impl.stream.table import State, Step
+
+PATIENCE_S: Final = 30.0  # for a producer that nobody has told: longer than anybody watches
 
 
 def _step(state: State, call: Call, dialect: Dialect) -> Step:
@@ -38,5 +40,6 @@ VARIANT = Variant(
         "CN-16": "a source whose item waits is never closed",
         "CN-18": "leaving an iteration cancels",
     },
-    seams=Seams(parts=Parts(step=_step)),
+    because_over=dict.fromkeys(("ws", "tcp"), ("still inside a send",)),
+    seams=Seams(parts=Parts(step=_step), patience_s=PATIENCE_S),
 )

@@ -45,5 +45,9 @@ RAFFEL = Dialect(
     buffered_after_error="discard",
 )
 
+# RaffelStream as its document has it: no ending and no cancel complains, `errored` may follow on `closing`, and nothing
+# is said of losing items or of hiding a cancel.
+RAFFEL_DOCS = Dialect(complete_twice="ignore", error_after_complete="override")
+
 # grpc.aio's server: everything after the end is a UsageError, and cancel() answers whether it did anything.
 GRPC_AIO = Dialect(cancel_twice=False)

@@ -1,0 +1,139 @@
+"""`Schema`: what may pass, as a type that msgspec can check or as a pydantic model.
+
+Both are as strict as JSON is: a text is no number, but in JSON a date is a text. pydantic is not needed: its models are
+known by their shape. Never here: what follows from a misfit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from streamspec.reference_impl.services.framework.faults import Misdeclared, Misfit
+from streamspec.reference_impl.services.framework.queries import read_query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PYDANTIC: Final = ("model_validate_json", "model_json_schema", "model_dump")
+
+
+class Schema(Protocol):
+    """What a builder makes of a model. Each reading raises `Misfit`."""
+
+    def read(self, value: object) -> object:
+        """A JSON value, as the model has it, with its defaults."""
+
+    def read_query(self, texts: object) -> object:
+        """The texts of a query by name (see `queries`), as the model has them."""
+
+    def read_output(self, value: object) -> object:
+        """What a handler sends, checked: something that `to_json` takes."""
+
+    def json_schema(self) -> Mapping[str, Any]:
+        """What may be read, as a document of JSON Schema."""
+
+    def output_schema(self) -> Mapping[str, Any]:
+        """What is shown of an output."""
+
+
+def schema_of(model: Any) -> Schema:
+    if isinstance(model, type) and all(callable(getattr(model, name, None)) for name in _PYDANTIC):
+        shaped: Any = model
+        return _Pydantic(shaped, shaped.model_json_schema())
+    try:
+        return _Msgspec(model, msgspec.json.Decoder(model), msgspec.json.schema(model))
+    except (TypeError, ValueError, NameError) as error:
+        said = " ".join(str(error).split())
+        raise Misdeclared(f"{getattr(model, '__name__', model)!r} is no schema: {said}") from error
+
+
+def to_json(value: object) -> bytes:
+    """Whatever a handler may send, on one line. Raises `Misfit` where that is not possible."""
+    try:
+        return msgspec.json.encode(value, enc_hook=_dumped)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Misfit("", f"it cannot be written as JSON: {error}") from error
+
+
+def _dumped(value: object) -> object:
+    dump = getattr(value, "model_dump", None)
+    if dump is None:
+        raise TypeError(f"there is no JSON for a {type(value).__name__}")
+    return dump(mode="json", by_alias=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Msgspec:
+    _type: Any
+    _decoder: msgspec.json.Decoder[Any]
+    _document: Mapping[str, Any]
+
+    def read(self, value: object) -> object:
+        try:
+            return msgspec.convert(value, self._type)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise _misfit(str(error)) from None
+        except UnicodeEncodeError:  # a lone surrogate: JSON can escape one, and no text has it
+            raise Misfit("", "a text that no text can be") from None
+
+    def read_query(self, texts: object) -> object:
+        return self.read(read_query(texts, self._document))
+
+    def read_output(self, value: object) -> object:
+        # Not `convert`: that lets an instance of the type pass as it is, and nobody has checked what is in that.
+        text = to_json(value)
+        try:
+            return self._decoder.decode(text)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise _misfit(str(error)) from None
+
+    def json_schema(self) -> Mapping[str, Any]:
+        return self._document
+
+    def output_schema(self) -> Mapping[str, Any]:
+        return self._document
+
+
+def _misfit(said: str) -> Misfit:
+    """Msgspec says `... - at `$.limit``, or nothing of a place where the value itself is wrong."""
+    text, at, place = said.rpartition(" - at `$")
+    return Misfit(place.rstrip("`").removeprefix("."), text) if at else Misfit("", said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pydantic:
+    _model: Any
+    _document: Mapping[str, Any]
+
+    def read(self, value: object) -> object:
+        text = to_json(value)
+        try:
+            return self._model.model_validate_json(text, strict=True)
+        except ValueError as error:
+            raise _pydantic_misfit(error) from None
+
+    def read_query(self, texts: object) -> object:
+        return self.read(read_query(texts, self._document))
+
+    def read_output(self, value: object) -> object:
+        # An instance was checked when it was made.
+        return _dumped(value if isinstance(value, self._model) else self.read(value))
+
+    def json_schema(self) -> Mapping[str, Any]:
+        return self._document
+
+    def output_schema(self) -> Mapping[str, Any]:
+        document: Mapping[str, Any] = self._model.model_json_schema(mode="serialization")
+        return document
+
+
+def _pydantic_misfit(error: ValueError) -> Misfit:
+    """The first of what pydantic complains about, without the value itself."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        raise error
+    first = errors(include_url=False, include_context=False, include_input=False)[0]
+    return Misfit(".".join(map(str, first["loc"])), first["msg"])
