@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import statistics
-import sys
 import time
 import tracemalloc
 from collections.abc import Awaitable, Callable
@@ -22,8 +21,6 @@ from streamspec.reference_impl.stream.aio import Stream
 from streamspec.reference_impl.stream.errors import StreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytest_benchmark.fixture import BenchmarkFixture
 
 ROUNDS = 25
@@ -198,16 +195,6 @@ MAKERS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
     "anyio": (lambda: anyio.create_memory_object_stream[int](16), close_both),
     "stream": (Stream, close_none),
 }
-
-
-@pytest.fixture(scope="module")
-def table(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """Lines that are shown at the end: each subject's median, and how often it goes into the first one's."""
-    lines: list[str] = []
-    yield lines
-    capturing = request.config.pluginmanager.getplugin("capturemanager")
-    with capturing.global_and_fixture_disabled():
-        sys.stdout.write("\n".join(["", *lines, ""]))
 
 
 def timed(hand_over: HandOver, capacity: int, count: int) -> Seconds:

@@ -1,5 +1,5 @@
 """How the suite draws: the same examples each time, so that a red suite speaks of the change and not of the day. And
-what is collected of garbage: nothing that was there before the first test.
+what is collected of garbage: nothing that was there before a module's first test.
 
 `tox -e fuzz` draws anew at every run; what it finds becomes an example of its own or a correction. Nothing else here.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("ordinary", derandomize=True)
@@ -17,7 +18,18 @@ settings.load_profile("anew" if os.environ.get("STREAMSPEC_FUZZ") else "ordinary
 
 
 def pytest_collection_finish() -> None:
-    """Fourteen thousand tests and the histories of all rules are no garbage: cases that look for leaks collect a
+    """Twenty thousand tests and the histories of all rules are no garbage: cases that look for leaks collect a
     hundred times, and walked all of them each time."""
+    _keep_what_is_there()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_of_other_modules_is_walked() -> None:
+    """What tests leave behind for good (models of clients, compiled patterns) grows to millions of objects: a judge who
+    is at work while they are walked finds that its machine stood still."""
+    _keep_what_is_there()
+
+
+def _keep_what_is_there() -> None:
     gc.collect()
     gc.freeze()

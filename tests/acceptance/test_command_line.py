@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "streamspec.harness.cli"]
-LONGEST_S = 120.0
+LONGEST_S = 300.0
 ROLES = (
     *("--profile", "streamspec", "--role", "finite=finite?n=100", "--role", "finite.items=100"),
     *("--role", "finite.seq=$.n", "--role", "failing=failing?after=3", "--role", "failing.items_before=3"),
@@ -127,7 +127,7 @@ def test_the_printed_commands_really_show_the_failure_again(home: Path, referenc
         (("run", "http://127.0.0.1:1/", "--role", "finit=/x"), "no role 'finit'"),
         (("run", "http://127.0.0.1:1/", "--role", "finite.itens=3"), "did you mean items?"),
         (("run", "http://127.0.0.1:1/", "--role", "finite.items=3"), "--role finite=/path"),
-        (("run", "http://127.0.0.1:1/", "--binding", "see"), "no such binding (there are ndjson, sse, json_array)"),
+        (("run", "http://127.0.0.1:1/", "--binding", "see"), "--binding see: no such binding (there are "),
         (("run", "http://127.0.0.1:1/", "--profile", "plein"), "did you mean plain?"),
         (("run", "http://127.0.0.1:1/", "--profile", "no/such.toml"), "no/such.toml: No such file"),
         (("run", "ftp://127.0.0.1/"), "http:// or https://"),

@@ -69,7 +69,7 @@ def test_an_unknown_rule_is_a_usage_error(name: str) -> None:
 def test_the_json_counts_rules_cases_and_pairs() -> None:
     said = json.loads(catalogue_json())["counts"]
     assert (said["rules"], said["scenarios"]) == (len(RULES), len(all_scenarios()))
-    assert set(said["bindings"]) == {"sse", "ndjson", "json_array", "inprocess"}
+    assert set(said["bindings"]) == {"sse", "ndjson", "json_array", "ws", "tcp", "grpc", "jsonrpc", "inprocess"}
     for entry in said["bindings"].values():
         assert 0 < entry["rules"] <= said["rules"]
         assert 0 < entry["cases"] <= entry["pairs"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_a_url_is_taken_as_it_is(url: str) -> None:
         ("//example.test/", "http:// or https://"),
         ("file:///etc/passwd", "http:// or https://"),
         ("ftp://example.test/", "http:// or https://"),
-        ("ws://example.test/", "http:// or https://"),
+        ("gopher://example.test/", "http:// or https://"),
         ("javascript:alert(1)", "http:// or https://"),
         ("http://", "no host"),
         ("http:///path", "no host"),
@@ -235,6 +236,22 @@ def test_texts_and_words_are_attributes_too() -> None:
     assert made["resumable"].attributes["guarantee"] == "exactly-once"
 
 
+@pytest.mark.parametrize("base", ["ws://a.test:81", "wss://a.test", "tcp://a.test:81", "grpc://a.test:81"])
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/s/Call?n={n}", "/s/Call?n={n}"),
+        ("Call?n={n}", "/v1/Call?n={n}"),
+        ("?n={n}", "/v1/look?n={n}"),
+        ("?u=a://b&n={n}", "/v1/look?u=a://b&n={n}"),
+    ],
+)
+def test_a_path_is_on_the_server_of_the_look_in_every_scheme(base: str, path: str, meant: str) -> None:
+    look = replace(LOOK, url=f"{base}/v1/look")
+    for word in (path, f"{base}{meant}"):
+        assert config.roles([f"large={word}"], look)["large"].request.url == f"{base}{meant}"
+
+
 # -- tells -----------------------------------------------------------------------------------------------------------
 
 
@@ -246,6 +263,21 @@ def test_a_figure_is_asked_for_at_its_url_with_the_headers_of_the_look() -> None
     assert told.request.headers[-2:] == (("Accept", "application/json"), ("Accept-Encoding", "identity"))
     assert set(LOOK.headers) - {(n, v) for n, v in LOOK.headers if n.lower() == "accept"} <= set(told.request.headers)
     assert (per.name, per.per, per.request.url) == ("open", "stream", "https://example.test:8443/v1/stats")
+
+
+@pytest.mark.parametrize(
+    ("look", "asked"),
+    [
+        ("ws://a.test:81/s", "http://a.test:81/n"),
+        ("wss://a.test/s", "https://a.test/n"),
+        ("tcp://a.test:81", "http://a.test:81/n"),
+        ("grpc://a.test:81/S/M", "http://a.test:81/n"),
+        ("grpcs://a.test/S/M", "https://a.test/n"),
+    ],
+)
+def test_figures_of_a_server_of_messages_are_asked_for_over_http(look: str, asked: str) -> None:
+    beside, whole = config.tells(["produced=/n#$.n", f"open={asked}#$.open"], replace(LOOK, url=look))
+    assert (beside.request.url, whole.request.url) == (asked, asked)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +351,7 @@ def test_without_words_there_are_no_roles() -> None:
         (["finite=http://ann:hunter2@x/"], "credentials"),
         (["finite=/a b"], "no blanks"),
         (["finite=/a\r\nHost: evil"], "no blanks"),
-        (["large=/dump"], "its URL needs {n}"),
+        (["large=/dump"], "its URL or data need {n}"),
         (["text=/t", "text.items=one"], "a JSON array of texts"),
         (["text=/t", "text.items=[]"], "a JSON array of texts"),
         (["text=/t", "text.items=[1]"], "a JSON array of texts"),
@@ -444,3 +476,13 @@ def test_a_server_claims_what_is_known_once() -> None:
 def test_a_claim_that_is_unknown_is_named_with_those_that_are() -> None:
     with pytest.raises(UsageError, match=r"--claim .*http01.*\(there is http10\); did you mean http10\?"):
         config.claims(("http01",))
+
+
+def test_a_profile_says_what_is_looked_at_where_nobody_else_does() -> None:
+    words = ("look=/a.B/C", "look.data=0a", "finite=/a.B/D")
+    bare = Request("grpc://127.0.0.1:1")
+    assert config.look_of(words, bare) == Request("grpc://127.0.0.1:1/a.B/C", body=b"0a")
+    said = Request("grpc://127.0.0.1:1/x.Y/Z")
+    assert config.look_of(words, said) == said
+    assert config.look_of(("finite=/a.B/D",), bare) == bare
+    assert config.words_of_roles(words) == ("finite=/a.B/D",)

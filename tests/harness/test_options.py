@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 UNSAID: dict[str, Any] = {
     **dict.fromkeys(("profile", "binding", "spawn", "method", "data", "cacert", "config", "object_", "effort"), ""),
     **dict.fromkeys(("roles", "tells", "headers", "rules", "claims", "outputs"), ()),
-    **dict.fromkeys(("insecure", "no_config", "strict"), False),
+    **dict.fromkeys(("insecure", "no_config", "strict", "http2"), False),
     "pid": 0,
     "grace_ms": 0,
     "script": "",
@@ -98,6 +98,21 @@ def test_what_a_file_names_lies_beside_it(here: Path) -> None:
     made = settings(config="deep/streamspec.toml")
     assert (made.look.body, made.look.method, made.profile) == (b"{}", "POST", "deep/mine.toml")
     assert str(made.directory) == "deep"
+
+
+@pytest.mark.parametrize(
+    ("url", "method"),
+    [
+        ("http://127.0.0.1:8000/ask", "POST"),
+        ("https://127.0.0.1:8000/ask", "POST"),
+        ("ws://127.0.0.1:8000/ask", "GET"),
+        ("wss://127.0.0.1:8000/ask", "GET"),
+    ],
+)
+def test_data_is_posted_but_a_websocket_is_opened_by_get(url: str, method: str) -> None:
+    made = settings(url, data="{}", roles=(f"finite={url}", "finite.data=[]"))
+    assert (made.look.method, made.look.body) == (method, b"{}")
+    assert settings(url, data="{}", method="PUT").look.method == "PUT"
 
 
 def test_a_port_is_found_for_a_target_that_is_started() -> None:
@@ -385,3 +400,12 @@ def test_a_baseline_of_the_file_lies_beside_it_and_an_option_wins(here: Path) ->
     assert settings(config=str(file)).baseline == here / "sub" / "b.toml"
     assert settings(config=str(file), baseline="mine.toml").baseline == Path("mine.toml")
     assert settings("http://127.0.0.1:1/").baseline is None
+
+
+def test_http2_is_asked_for_in_every_request(tmp_path: Path) -> None:
+    said = settings("http://127.0.0.1:80/", http2=True)
+    assert said.look.version == "2"
+    file = tmp_path / "streamspec.toml"
+    file.write_text('[target]\nurl = "http://127.0.0.1:80/"\nhttp2 = true\n')
+    assert settings(config=str(file)).look.version == "2"
+    assert settings("http://127.0.0.1:80/").look.version == "1.1"

@@ -33,7 +33,10 @@ def test_every_built_in_profile_is_read_and_named_after_its_file(name: str) -> N
 
 
 def test_the_built_in_profiles_are_listed() -> None:
-    assert profile_names() == ("guide", "ndjson-bulk", "plain", "raffel", "raffel-docs", "streamspec")
+    assert profile_names() == (
+        *("connect-conformance", "grpc-interop", "grpc-octets", "guide", "ndjson-bulk", "ollama", "openai-chat"),
+        *("plain", "raffel", "raffel-docs", "streamspec"),
+    )
 
 
 def test_a_profile_is_an_ordered_map() -> None:
@@ -68,11 +71,11 @@ def clause(text: str) -> str:
         ('name = "x"', '1: sentence = "…" is missing'),
         (
             'name = "x"\nsentense = "y"',
-            "2: unknown key 'sentense' (there are name, sentence, items, map, keep, features);",
+            "2: unknown key 'sentense' (there are name, sentence, items, map, keep, features, envelope, frame, roles);",
         ),
         ('name = "x"\nsentence = "y"\n[other]\nx = 1', "3: unknown key 'other'"),
-        ('name = "x"\nsentence = "y"\nitems = "xml"', "3: items = 'xml'; one of any, json is needed"),
-        ('name = "x"\nsentence = "y"\nitems = ["json"]', "3: items = ['json']; one of any, json is needed"),
+        ('name = "x"\nsentence = "y"\nitems = "xml"', "3: items = 'xml'; one of any, json, octets is needed"),
+        ('name = "x"\nsentence = "y"\nitems = ["json"]', "3: items = ['json']; one of any, json, octets is needed"),
         ('name = "x"\nsentence = "y"\n\n[map]\nwhen = 3', "4: map is a list of tables, written [[map]]"),
         ('name = "x"\nsentence = "y"\nmap = [3]', "3: [[map]] number 1: a table with when and is is needed"),
         ('map = [\n{ is = "item", when = { data = "a" } },\n{ is = "item" },\n]', "3: [[map]] number 2: when = {"),
@@ -127,7 +130,10 @@ def test_a_secret_in_a_profile_is_not_repeated() -> None:
     ("name", "said"),
     [
         ("streamspek", "did you mean streamspec?"),
-        ("zzz", "there are guide, ndjson-bulk, plain, raffel, raffel-docs, streamspec"),
+        (
+            "zzz",
+            "there are connect-conformance, grpc-interop, grpc-octets, guide, ndjson-bulk, ollama, openai-chat, plain",
+        ),
         ("../plain", "no such profile"),
         ("/nowhere/mine.toml", "No such file"),
     ],
@@ -162,6 +168,14 @@ def test_a_directory_is_no_profile(tmp_path: Path) -> None:
         ("raffel", "data", "null", "item"),
         ("raffel", "end", "null", "completed"),
         ("raffel", "error", '{"code":"STREAM_ERROR","status":500,"message":"boom"}', "failed"),
+        ("raffel", "stream:start", "null", "start"),
+        ("raffel", "stream:data", '{"n":1}', "item"),
+        ("raffel", "stream:end", "null", "completed"),
+        ("raffel", "stream:error", '{"code":"CANCELLED","message":"Stream cancelled"}', "failed"),
+        ("raffel", "response", '{"n":1}', "completed"),
+        ("raffel-docs", "stream:data", '{"message":"Error..."}', "item"),
+        ("raffel-docs", "stream:end", "", "completed"),
+        ("raffel-docs", "stream:error", "{}", "failed"),
         ("raffel-docs", "message", '{"message":"Error occurred","level":"error"}', "item"),
         ("raffel-docs", "message", "null", "item"),
         ("raffel-docs", "data", "{}", "item"),

@@ -102,14 +102,19 @@ PLUGIN_FOLDERS = re.compile(
 DOORS = {
     *("streamspec.harness.cli", "streamspec.harness.pytest_plugin"),
     *("streamspec.reference_impl.__main__", "streamspec.reference_impl.objects"),
-    *("streamspec.harness.load_child", "streamspec.harness.load.locustfile"),
+    *("streamspec.harness.load_child", "streamspec.harness.errand_child", "streamspec.harness.load.locustfile"),
+    *(f"streamspec.reference_impl.services.{name}.__main__" for name in ("agent", "orders", "patterns")),
 }
 
 
 def imported_by(source: Any) -> set[str]:
-    """Every module that this one names in an import; `from a import b` names both `a` and `a.b`."""
+    return imported_in(source.tree)
+
+
+def imported_in(tree: ast.Module) -> set[str]:
+    """Every module that is named in an import; `from a import b` names both `a` and `a.b`."""
     found: set[str] = set()
-    for node in ast.walk(source.tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -117,8 +122,11 @@ def imported_by(source: Any) -> set[str]:
     return found
 
 
-def test_no_module_is_dead(sources: Sources) -> None:
+def test_no_module_is_dead(root: Path, sources: Sources) -> None:
+    """What an example shows to users of a service is in use."""
     used = {name for source in sources for name in imported_by(source) if name != source.name}
+    for example in (root / "examples" / "services").rglob("*.py"):
+        used |= imported_in(ast.parse(example.read_text(encoding="utf-8")))
     packages = {s.name for s in sources if s.path.name == "__init__.py"}
     dead = {s.name for s in sources} - used - packages - DOORS
     assert sorted(name for name in dead if not PLUGIN_FOLDERS.fullmatch(name)) == []

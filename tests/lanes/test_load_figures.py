@@ -27,7 +27,7 @@ from streamspec.harness.assembly import Settings, run_target
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Request
 from streamspec.harness.core.run import counts
-from streamspec.harness.engine.spawn import free_port
+from streamspec.harness.engine.free_port import free_port
 from streamspec.reference_impl.broken import variants
 
 if TYPE_CHECKING:

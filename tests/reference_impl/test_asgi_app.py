@@ -306,10 +306,44 @@ def test_the_lifespan_is_answered() -> None:
     assert run(story()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
+@pytest.mark.parametrize("extensions", [{}, None, {"websocket.http.response": {}}])
+def test_a_websocket_is_refused_as_its_server_lets_us(extensions: Message | None) -> None:
+    client = Client("/no/such/socket")
+    client.scope |= {"type": "websocket", "headers": [(b"host", b"here")], "extensions": extensions}
+    run(App(ROLES)(client.scope, client.receive, client.send))
+    if extensions:
+        assert [client.sent[0]["status"], client.body()] == [404, b"there is no such WebSocket\n"]
+    else:
+        assert client.sent == [{"type": "websocket.close"}]
+
+
+def test_a_websocket_needs_nothing_that_only_our_own_server_tells() -> None:
+    async def story() -> None:
+        said: asyncio.Queue[Message] = asyncio.Queue()
+        sent: list[Message] = []
+
+        async def send(message: Any) -> None:
+            sent.append(dict(message))
+            if "stream:end" in message.get("text", ""):
+                said.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+        start = '{"id":"a","procedure":"server","type":"stream:start","payload":{"run":"a","script":{"steps":[]}}}'
+        for message in ({"type": "websocket.connect"}, {"type": "websocket.receive", "text": start}):
+            said.put_nowait(message)
+        await App(ROLES)({"type": "websocket", "path": "/script/ws", "headers": []}, said.get, send)
+        assert sent == [
+            {"type": "websocket.accept"},
+            {"type": "websocket.send", "text": '{"id":"a","type":"stream:start"}'},
+            {"type": "websocket.send", "text": '{"id":"a","type":"stream:end"}'},
+        ]
+
+    asyncio.run(story())
+
+
 def test_another_protocol_is_refused() -> None:
     client = Client("/")
-    client.scope["type"] = "websocket"
-    with pytest.raises(ValueError, match="websocket"):
+    client.scope["type"] = "webtransport"
+    with pytest.raises(ValueError, match="webtransport"):
         run(App(ROLES)(client.scope, client.receive, client.send))
 
 

@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from streamspec.reference_impl import gates
+from streamspec.reference_impl.bindings import grpc_server
 from streamspec.reference_impl.bindings.asgi import App
 from streamspec.reference_impl.broken import variants
 from streamspec.reference_impl.conformance import STATUSES, features
@@ -108,10 +109,15 @@ def test_what_is_declared_is_what_there_is(get: Get) -> None:
     said = json.loads(body)
     assert (status, b"content-type: application/json" in head) == (200, True)
     assert fits(said, "features")
+    places = {name: said["streams"].pop(name) for name in ("tcp", "grpc") if name in said["streams"]}
+    assert ("grpc" in places) == grpc_server.is_available()
     assert said == features(protected=False)
     assert (said["steps"], said["options"], said["witness"]) == (list(STEPS), list(OPTIONS), list(FIGURES))
-    assert json.loads(parts(get("/broken/deaf/script/features"))[2]) == said
-    assert json.loads(parts(get("/broken/wrong-length/script/features"))[2]) == said
+    for variant in ("deaf", "wrong-length"):
+        same = json.loads(parts(get(f"/broken/{variant}/script/features"))[2])
+        assert same["streams"].pop("tcp") == f"{places['tcp']}/broken/{variant}"
+        same["streams"].pop("grpc", None)
+        assert same == said
 
 
 @pytest.mark.parametrize("code", [code for code in Code if code is not Code.OK])
@@ -278,7 +284,11 @@ def test_with_the_token_everything_is_there_and_that_is_declared(serving: Servin
             said = json.loads(parts(await exchange(port, "/protected/script/features", headers=KNOWN))[2])
             assert fits(said, "features")
             assert said["declares"].pop("auth") == "bearer"
-            assert said == json.loads(parts(await exchange(port, "/script/features"))[2])
+            good = json.loads(parts(await exchange(port, "/script/features"))[2])
+            assert said["streams"].pop("tcp") == f"{good['streams'].pop('tcp')}/protected"
+            for one in (said, good):
+                one["streams"].pop("grpc", None)
+            assert said == good
             wanted = path("ndjson", "a", GENERATE, prefix="/protected")
             assert b'{"type":"end"}' in await exchange(port, wanted, headers=KNOWN.replace("Bearer", "bearer"))
             assert parts(await exchange(port, "/protected/script/witness?run=a", headers=KNOWN))[0] == 200
@@ -348,6 +358,11 @@ def test_the_schema_is_one() -> None:
 def test_the_schema_knows_the_examples_and_the_tables_of_the_page() -> None:
     examples = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
     assert [fits(example, kind) for example, kind in zip(examples, ("features", "script"), strict=True)] == [True, True]
+    said = [
+        json.loads(line) for text in re.findall(r"```jsonl\n(.*?)```", PAGE, re.DOTALL) for line in text.splitlines()
+    ]
+    whose = ("client", "server", "client", "server", "client", "server")
+    assert [fits(line, f"{who}_envelope") for line, who in zip(said, whose, strict=True)] == [True] * len(whose)
     defs = SCHEMA["$defs"]
     rows = set(re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE))
     named = {*defs["features"]["properties"]["steps"]["items"]["enum"], *defs["witness"]["properties"]}

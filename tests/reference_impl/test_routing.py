@@ -87,6 +87,10 @@ def test_another_method_is_a_405_that_allows_get(method: str) -> None:
         ("/broken//finite", ("", "/broken//finite")),
         ("/finite", ("", "/finite")),
         ("/", ("", "/")),
+        ("/raffel-envelopes/script/ws", ("/raffel-envelopes", "/script/ws")),
+        ("/raffel-docs-envelopes/server", ("/raffel-docs-envelopes", "/server")),
+        ("/raffel/finite", ("", "/raffel/finite")),
+        ("/raffel-docs/finite", ("", "/raffel-docs/finite")),
     ],
 )
 def test_a_variant_is_the_first_step_of_a_path_under_broken(path: str, split: tuple[str, str]) -> None:

@@ -12,11 +12,15 @@ from streamspec.reference_impl.script import (
     MOST_ITEMS,
     OPTIONS,
     Abandon,
+    Collect,
     Complete,
+    Drain,
+    Echo,
     Fail,
     Gate,
     Generate,
     Malformed,
+    Receive,
     Refuse,
     Script,
     Send,
@@ -24,6 +28,7 @@ from streamspec.reference_impl.script import (
     Unsupported,
     Wait,
     parse,
+    parse_wish,
 )
 from streamspec.reference_impl.stream.errors import Code
 
@@ -47,6 +52,12 @@ def of(*steps: dict[str, Any], **options: Any) -> Script:
         ({"do": "refuse"}, Refuse(Code.UNKNOWN)),
         ({"do": "complete"}, Complete()),
         ({"do": "abandon"}, Abandon()),
+        ({"do": "receive"}, Receive(None, 0)),
+        ({"do": "receive", "n": 3, "every_ms": 5}, Receive(3, 5)),
+        ({"do": "echo"}, Echo(None)),
+        ({"do": "echo", "n": 3}, Echo(3)),
+        ({"do": "collect"}, Collect()),
+        ({"do": "drain"}, Drain()),
     ],
 )
 def test_a_step_is_read(said: dict[str, Any], step: Step) -> None:
@@ -116,6 +127,9 @@ def test_what_is_no_script_is_malformed(text: str) -> None:
         ({"do": "fail", "code": 5}, "code"),
         ({"do": "fail", "message": "\ud800"}, "message"),
         ({"do": "refuse", "code": "OK"}, "code"),
+        ({"do": "receive", "n": -1}, "n"),
+        ({"do": "receive", "every_ms": 0.5}, "every_ms"),
+        ({"do": "echo", "n": "all"}, "n"),
     ],
 )
 def test_a_step_without_what_it_needs_is_named(said: dict[str, Any], where: str) -> None:
@@ -159,6 +173,20 @@ def test_offered_are_the_items_of_all_steps_if_there_is_an_end() -> None:
     assert of().offered == 0
     assert of({"do": "send", "items": [1, 2]}, {"do": "generate", "n": 3}, {"do": "complete"}).offered == 5
     assert of({"do": "send", "items": [1, 2]}, {"do": "generate"}).offered is None
+    assert of({"do": "receive"}, {"do": "drain"}, {"do": "echo", "n": 2}, {"do": "collect"}).offered == 3
+    assert of({"do": "echo"}).offered is None
+
+
+def test_a_wish_is_a_run_and_a_script_whose_items_keep_their_digits() -> None:
+    wish = '{"run":"a","script":{"steps":[{"do":"send","items":[1.10]}]}}'
+    assert parse_wish(wish) == ("a", Script((Send(("1.10",)),), {}))
+    assert parse_wish('{"run":7,"script":{"steps":[]}}')[0] == ""
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"run":"a"}', '{"run":"a","script":1}', '{"run":"a","script":"{}"}'])
+def test_what_is_no_wish_is_malformed(text: str) -> None:
+    with pytest.raises(Malformed):
+        parse_wish(text)
 
 
 A, GATE, B, LAST = Send(("1", "2")), Gate("g"), Generate(3, 40, 5), Fail(None, "x")

@@ -8,12 +8,11 @@ import itertools
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from thread_calls import ParkedQueue, Start, started_calls
 
 from streamspec.reference_impl.stream import dialect as dialects
 from streamspec.reference_impl.stream import thread_ends, thread_parked, threads
@@ -23,11 +22,12 @@ from streamspec.reference_impl.stream.marks import EMPTY, END
 from streamspec.reference_impl.stream.table import Phase
 from streamspec.reference_impl.stream.threads import Stream
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 LONGEST_S = 10.0
 NEVER_S = 3600.0
 SOON_S = 0.02
-
-Start = Callable[..., "Future[Any]"]
 
 
 @pytest.fixture(params=[True, False], ids=["open", "locked"], autouse=True)
@@ -38,38 +38,8 @@ def atomic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> b
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Run a call in a thread of its own. No such thread may be left when the test is over."""
-    started: list[threading.Thread] = []
-
-    def start(call: Callable[..., Any], *arguments: object) -> Future[Any]:
-        done: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                done.set_result(call(*arguments))
-            except BaseException as raised:  # noqa: BLE001 -- whatever it is, the test asks for it
-                done.set_exception(raised)
-
-        started.append(threading.Thread(target=run, daemon=True))
-        started[-1].start()
-        return done
-
-    yield start
-    for thread in started:
-        thread.join(LONGEST_S)
-    assert [thread for thread in started if thread.is_alive()] == []
-
-
-class _Queue(deque[Any]):
-    """A queue of parked calls that tells when somebody has parked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parked = threading.Semaphore(0)
-
-    def append(self, parked: Any, /) -> None:
-        super().append(parked)
-        self.parked.release()
+    with started_calls(LONGEST_S) as start:
+        yield start
 
 
 def until_parked(*queues: Any) -> None:
@@ -77,11 +47,12 @@ def until_parked(*queues: Any) -> None:
         assert queue.parked.acquire(timeout=LONGEST_S), "nobody parked"
 
 
-def watched(*arguments: Any, **options: Any) -> tuple[Stream[Any], _Queue, _Queue]:
+def watched(*arguments: Any, **options: Any) -> tuple[Stream[Any], ParkedQueue, ParkedQueue]:
     """A stream with its parked senders and receivers."""
     stream: Stream[Any] = Stream(*arguments, **options)
     guarded = stream._used()
-    guarded.senders, guarded.receivers, guarded.sleepers = senders, receivers, _ = _Queue(), _Queue(), _Queue()
+    senders, receivers = ParkedQueue(), ParkedQueue()
+    guarded.senders, guarded.receivers, guarded.sleepers = senders, receivers, ParkedQueue()
     return stream, senders, receivers
 
 

@@ -25,8 +25,9 @@ class Clock:
 
 NEW: Figures = {
     **dict.fromkeys(("called", "sent", "sending", "blocked_ms", "cancel_seen", "sends_after_cancel"), 0),
-    **dict.fromkeys(("cleanups", "terminals", "refused", "buffered"), 0),
+    **dict.fromkeys(("cleanups", "terminals", "refused", "buffered", "received", "receiving"), 0),
     "state": "ended",
+    "input": "ended",
 }
 
 

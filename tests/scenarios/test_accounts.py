@@ -170,6 +170,9 @@ class Server:
         told_ = () if "tells nothing" in self.defects else (Figures("driver", told),)
         return (Figures("harness", process), *told_)
 
+    async def measured(self, run: str) -> Sequence[Figures]:
+        return [figures for figures in await self.account(run) if figures.seen_by == "harness"]
+
 
 def verdicts(scenario: Scenario, server: Server) -> dict[str, Verdict]:
     """What the scenario's promises come to."""
@@ -193,6 +196,7 @@ def played(scenario: Scenario, server: Server) -> History:
             LIMITS,
             recorder,
             server.account,
+            server.measured,
             ITEM_BYTES,
         )
         await play(script, stage)

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from typing import TYPE_CHECKING
 
 import pytest
+from kills import assert_for_its_reason
 
 from streamspec.harness.assembly import Settings, all_rules, concerns, run_target
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.ports import Request
-from streamspec.harness.core.run import Line, Run, counts, lines
+from streamspec.harness.core.run import Line, Run, lines
 from streamspec.reference_impl.broken import variants
 
 if TYPE_CHECKING:
@@ -50,15 +50,7 @@ def failed_in(run: Run) -> set[str]:
 def test_a_broken_stream_is_killed_by_its_rule_for_its_reason(variant: Variant, shell: str) -> None:
     """In the cases that promise the rule; with STREAMSPEC_ALL_CASES, in all of them."""
     run = judged(f"{shell}.{variant.name.replace('-', '_')}", *(() if ALL_CASES else (variant.kills,)))
-    outcome = outcomes(run)
-    failed = failed_in(run)
-    assert variant.kills in failed, {rule: line.outcome.value for rule, line in outcome.items()}
-    assert failed <= {variant.kills, *variant.also}
-    assert counts(run)[Outcome.ERROR] == 0
-    findings = [f for _, verdict in outcome[variant.kills].told for f in verdict.findings]
-    assert all(f.evidence for f in findings)
-    told = " / ".join(f"expected {f.expected}, got {f.got}" for f in findings)
-    assert all(re.search(re.escape(words), told, re.IGNORECASE) for words in variant.because), told
+    assert_for_its_reason(variant, run, failed_in(run))
 
 
 @pytest.mark.parametrize("name", GOOD)

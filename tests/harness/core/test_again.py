@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from virtual_bench import case
 
-from streamspec.harness.core.again import in_two, took_ms, untold
+from streamspec.harness.core.again import in_two, stood_still, took_ms, untold
+from streamspec.harness.core.event import Lagged
 from streamspec.harness.core.judge import Outcome, judge
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.run import Result, crashed, unrun
@@ -102,3 +103,10 @@ def test_a_case_took_from_its_first_record_to_its_last() -> None:
 
 def test_outcomes_are_as_the_tests_think() -> None:
     assert [v.outcome for v in tried(OPEN).verdicts] == [Outcome.INCONCLUSIVE, Outcome.PASS]
+
+
+def test_our_own_machine_stood_still_where_that_was_written_down() -> None:
+    lagged = Result("a", BOTH, (), written(*told(f"{LOOK}-1", ASK, Lagged(80.0), head(), ENDED, EOF)))
+    assert stood_still(lagged)
+    assert not stood_still(tried(HELD))
+    assert not stood_still(unrun(case("a"), "the target was not back"))

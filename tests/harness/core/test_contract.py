@@ -73,12 +73,13 @@ def test_names_that_nobody_knows_are_left_out(key: str) -> None:
 
 
 def test_streams_and_promises_that_nobody_knows_are_left_out() -> None:
-    found = features_of(with_(streams={"grpc": "g", **PAGE["streams"]}, declares={"haste": 3, **PAGE["declares"]}))
+    found = features_of(with_(streams={"smoke": "g", **PAGE["streams"]}, declares={"haste": 3, **PAGE["declares"]}))
     assert found == features_of(PAGE)
 
 
 def test_the_first_binding_is_the_first_of_ours_that_is_offered() -> None:
-    streams = {name: name for name in reversed(BINDINGS)}
+    streams = {name: f":{9000 + place}" if name in {"tcp", "grpc"} else name for place, name in enumerate(BINDINGS)}
+    streams = dict(reversed(streams.items()))
     assert tuple(features_of(with_(streams=streams)).streams) == BINDINGS
 
 
@@ -101,8 +102,14 @@ def test_another_version_is_told_as_that_and_nothing_else() -> None:
         (with_(profil="plain"), "features.profil: unknown"),
         (with_(profile=3), "features.profile: the name of a profile is needed"),
         (with_(streams=["sse"]), "features.streams: an object is needed"),
-        (with_(streams={}), "features.streams: one of sse, ndjson, json_array is needed"),
-        (with_(streams={"grpc": "g"}), "features.streams: one of sse"),
+        (with_(streams={}), "features.streams: one of sse, ndjson, json_array, ws, tcp, grpc is needed"),
+        (with_(streams={"smoke": "s"}), "features.streams: one of sse"),
+        (with_(streams={"grpc": "g"}), "features.streams.grpc: a port of the same host is needed, like :9000"),
+        (with_(streams={"tcp": "example.test:9000"}), "features.streams.tcp: a port of the same host"),
+        (with_(streams={"tcp": ":0"}), "features.streams.tcp: a port of the same host"),
+        (with_(streams={"tcp": ":9000/../admin"}), "features.streams.tcp: a port of the same host"),
+        (with_(streams={"ws": "/ws"}), "features.streams.ws: a path below the base URL is needed"),
+        (with_(directions="bidi"), "features.directions: a list of names is needed"),
         (with_(streams={"sse": ""}), "features.streams.sse: a path below the base URL is needed"),
         (with_(streams={"sse": "/sse"}), "features.streams.sse: a path"),
         (with_(streams={"sse": "../admin"}), "features.streams.sse: a path"),

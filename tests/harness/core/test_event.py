@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamspec.harness.core.deviations import DEVIATIONS
 from streamspec.harness.core.event import (
-    DEVIATIONS,
     EVENTS,
     Deviation,
     Event,
@@ -20,7 +20,8 @@ from streamspec.harness.core.event import (
     event_to_json,
 )
 
-OF_THE_BODY = {"sse", "ndjson", "array", "json", "coding"}
+OF_THE_BODY = {"sse", "ndjson", "array", "json", "jsonrpc", "coding", "grpc"}
+OF_THE_CONNECTION = {"ws", "tcp", "h2"}
 ANY_TEXT = st.text(st.characters(codec=None))  # lone surrogates too: a JSON payload may carry them
 KINDS: dict[str, st.SearchStrategy[Event]] = {
     **{name: st.builds(kind, **{f.name: ... for f in fields(kind)}) for name, kind in EVENTS.items()},
@@ -45,6 +46,7 @@ def test_every_event_type_round_trips_through_json(name: str) -> None:
 def test_the_union_is_closed() -> None:
     assert list(EVENTS) == [
         *("Opened", "Refused", "Item", "Completed", "Failed", "Heartbeat", "Meta", "Deviation", "Ended", "Closed"),
+        *("Trailers", "Farewell", "Pong", "Said"),
         *("Called", "Returned", "Raised", "Settled", "Told"),
         *("Did", "Expired", "Lagged", "Elided"),
     ]
@@ -107,12 +109,16 @@ def test_no_content_type_has_no_essence() -> None:
 
 def test_every_deviation_has_a_layer_and_a_sentence() -> None:
     for code, sentence in DEVIATIONS.items():
-        assert code.partition(".")[0] in {"head", "chunk", "body", *OF_THE_BODY}
+        assert code.partition(".")[0] in {"head", "chunk", "body", "envelope", *OF_THE_BODY, *OF_THE_CONNECTION}
         assert len(sentence.split()) >= 4
         assert Deviation(code, 0).sentence == sentence
 
 
 def test_a_place_says_which_octets_an_offset_counts() -> None:
-    read = {code: Deviation(code, 3).place for code in DEVIATIONS}
-    assert {place for code, place in read.items() if code.partition(".")[0] in OF_THE_BODY} == {"of the body"}
-    assert {place for code, place in read.items() if code.partition(".")[0] not in OF_THE_BODY} == {"of the response"}
+    def places(*layers: str) -> set[str]:
+        return {Deviation(code, 3).place for code in DEVIATIONS if code.partition(".")[0] in layers}
+
+    assert places(*OF_THE_BODY) == {"of the body"}
+    assert places(*OF_THE_CONNECTION) == {"of the connection"}
+    assert places("envelope") == {"of the messages of this stream"}
+    assert places("head", "chunk", "body") == {"of the response"}

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamspec.harness.core.by_hand import curl
+from streamspec.harness.core.deviations import DEVIATIONS
 from streamspec.harness.core.event import (
-    DEVIATIONS,
     EVENTS,
     Called,
     Closed,
@@ -39,7 +40,6 @@ from streamspec.harness.core.explain import (
     SHOWN_MAX,
     TEXT_MAX,
     Explanation,
-    curl,
     describe,
     explain,
     record_line,

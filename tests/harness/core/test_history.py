@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamspec.harness.core.deviations import DEVIATIONS
 from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import (
-    DEVIATIONS,
     EVENTS,
     Closed,
     Completed,

@@ -48,16 +48,26 @@ def target_with(
 @pytest.mark.parametrize(
     ("target", "needs"),
     [
-        (target_with(), {"wire", "get", "concurrent"}),
-        (target_with(serial=True), {"wire", "get"}),
-        (target_with(profile=MARKED), {"wire", "get", "concurrent", "terminal", "feature:json-items"}),
+        (target_with(), {"wire", "http", "http1", "get", "concurrent"}),
+        (target_with(serial=True), {"wire", "http", "http1", "get"}),
+        (target_with(profile=MARKED), {"wire", "http", "http1", "get", "concurrent", "terminal", "feature:json-items"}),
         (
             target_with(("finite", {"items": 3, "seq": "$.n"})),
-            {"wire", "get", "concurrent", "role:finite", "role:finite.items", "role:finite.seq"},
+            {"wire", "http", "http1", "get", "concurrent", "role:finite", "role:finite.items", "role:finite.seq"},
         ),
         (
             replace(target_with(), process="spawn", grace_ms=2_000, claims=("http10",)),
-            {"wire", "get", "concurrent", "process", "process:spawn", "process:grace", "feature:http10"},
+            {
+                "wire",
+                "http",
+                "http1",
+                "get",
+                "concurrent",
+                "process",
+                "process:spawn",
+                "process:grace",
+                "feature:http10",
+            },
         ),
     ],
 )

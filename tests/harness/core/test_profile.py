@@ -60,6 +60,18 @@ def test_what_is_no_word_or_whole_number_matches_nothing(value: Any) -> None:
     assert dialect(({"json.a": str(value)}, "failed")).kind_of("message", "", {"a": value}) == "item"
 
 
+@pytest.mark.parametrize("value", ["", "text", 0, False, {}, {"message": "x"}, [None]])
+def test_a_field_may_be_asked_only_to_be_there(value: Any) -> None:
+    profile = dialect(({"has": "error"}, "failed"))
+    assert profile.wants_json
+    assert profile.kind_of("message", "", {"error": value}) == "failed"
+
+
+@pytest.mark.parametrize("payload", [None, "error", ["error"], {}, {"error": None}, {"has": "error"}])
+def test_a_field_that_is_null_is_not_there(payload: Any) -> None:
+    assert dialect(({"has": "error"}, "failed")).kind_of("message", "", payload) == "item"
+
+
 def test_a_field_cannot_pretend_to_be_the_event() -> None:
     profile = dialect(({"event": "end"}, "completed"))
     assert profile.kind_of("message", "", {"event": "end"}) == "item"

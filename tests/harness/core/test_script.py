@@ -17,16 +17,20 @@ from streamspec.harness.core.script import (
     Await,
     Call,
     Cancel,
+    Finish,
     Heal,
     Open,
     Pass,
+    Ping,
     Poison,
     Read,
+    Say,
     Script,
     Session,
     Settle,
     Stop,
     Watch,
+    Write,
     expanded,
     script_from_json,
     script_to_json,
@@ -48,6 +52,10 @@ def test_every_act_is_named() -> None:
         Ask,
         Read,
         Cancel,
+        Say,
+        Finish,
+        Ping,
+        Write,
         Account,
         Watch,
         Open,
@@ -70,6 +78,12 @@ def test_steps_are_scaled_to_the_effort_and_to_the_largest_item_of_the_target() 
     steps = (Generate(10, per_cycle=True), Generate(1, 1, from_limit=True))
     script = expanded(Script((Session("counted", "script", (), steps=steps),)), cycles=3, limit_bytes=500)
     assert script.sessions[0].steps == (Generate(30), Generate(1, 501))
+
+
+def test_where_a_fin_is_no_leave_clients_leave_abruptly() -> None:
+    script = Script((Session("a", "endless", (Ask(), Cancel("fin"), Cancel("word"))),))
+    assert expanded(script).sessions[0].acts == (Ask(), Cancel("fin"), Cancel("word"))
+    assert expanded(script, abrupt=True).sessions[0].acts == (Ask(), Cancel("rst"), Cancel("word"))
 
 
 def test_repeats_run_together_in_groups() -> None:

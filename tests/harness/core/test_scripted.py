@@ -12,7 +12,7 @@ import pytest
 from streamspec.harness.core.asking import RUN, SCRIPTED_OCTETS_MAX, request_of
 from streamspec.harness.core.case import ROLES, Capabilities, Control, Scenario
 from streamspec.harness.core.contract import OPTIONS, WITNESS, Features
-from streamspec.harness.core.ports import Request
+from streamspec.harness.core.ports import Carrier, Request
 from streamspec.harness.core.profile import Profile
 from streamspec.harness.core.script import LOOK, SCRIPT, Ask, Script, Session
 from streamspec.harness.core.scripted import Scripted, gate_request, of_run
@@ -192,6 +192,15 @@ def target(found: Scripted | None) -> Capabilities:
 def test_a_target_meets_what_its_adapter_declares() -> None:
     assert {"script", "feature:gate", "feature:resume=at-least-once"} <= target(scripted()).needs()
     assert "script" not in target(None).needs()
+
+
+@pytest.mark.parametrize(("binding", "carrier", "declared"), [("tcp", "framed", True), ("sse", "http", False)])
+def test_a_fin_is_a_half_close_over_tcp_alone(binding: str, carrier: Carrier, declared: bool) -> None:  # noqa: FBT001
+    features = replace(ALL, streams={"tcp": ":9", "sse": "sse"}, declares={"fin_half_closes": True})
+    there = replace(target(scripted(features, binding)), carrier=carrier)
+    assert there.fin_half_closes is declared
+    assert ("feature:fin_half_closes" in there.needs()) is declared
+    assert not replace(there, scripted=None).fin_half_closes
 
 
 def test_items_of_a_script_are_counted_where_there_is_an_adapter() -> None:

@@ -4,6 +4,7 @@ gets no FAIL from any rule.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,7 @@ from streamspec.harness.core.event import (
     Refused,
 )
 from streamspec.harness.core.judge import Outcome, judge
-from streamspec.harness.core.script import AGAIN
+from streamspec.harness.core.script import AGAIN, Ask
 from streamspec.harness.core.written import (
     ASK,
     CANCEL,
@@ -45,9 +46,12 @@ from streamspec.harness.core.written import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streamspec.harness.core.history import History
 
 RULES = all_rules()
+WS = Opened(101, "Switching Protocols", "HTTP/1.1", ())
 MARKED: dict[str, str | int | bool] = {
     "profile.terminal": True,
     "profile.error_channel": True,
@@ -147,6 +151,37 @@ def test_a_close_inside_a_message_is_a_cut() -> None:
     assert index_of(standing.cut(history, "look")) == 3
     assert standing.whole(history, "look") is None
     assert standing.reset(history, "look") is None
+
+
+_SECOND = {"endless-again": Ask(on="endless-held", same="endless-held")}
+_HELD = (ASK, WS, item(0))
+_IN_USE = (Failed("ALREADY_EXISTS"), Ended("envelope", 90))
+
+
+def disturbed(*after: Event, act: Event | None = None, asks: Mapping[str, Ask] = MappingProxyType(_SECOND)) -> History:
+    """A stream in envelopes, a second start under its id or what we wrote of our own making, and what came then."""
+    own = (act,) if act else ()
+    rows = (*told("endless-held", *_HELD), *told("endless-again", ASK, start_ms=10))
+    rows += told("endless-held", *own, *after, *CLOSE, start_ms=20)
+    return written(*rows, declared=MARKED, binding="ws", asks=asks)
+
+
+@pytest.mark.parametrize(
+    ("history", "ends"),
+    [
+        (disturbed(*_IN_USE, item(1)), 0),
+        (disturbed(*_IN_USE, *_IN_USE, item(1), Completed()), 1),
+        (disturbed(*_IN_USE), 1),  # the stream itself has failed, as far as anybody can tell
+        (disturbed(Completed(), item(1)), 1),
+        (disturbed(*_IN_USE, item(1), act=Did("write:ws-no-type"), asks={}), 0),
+        (disturbed(*_IN_USE, item(1), asks={}), 1),
+        (disturbed(*_IN_USE, item(1), asks={"endless-again": Ask(on="endless-held")}), 1),
+    ],
+)
+def test_a_failure_behind_which_a_stream_goes_on_answered_what_we_said_out_of_order(
+    history: History, ends: int
+) -> None:
+    assert len(standing.terminals(history, "endless-held")) == ends
 
 
 def test_a_reset_inside_a_message_is_no_cut() -> None:
@@ -282,6 +317,11 @@ def test_a_body_in_a_coding_that_we_did_not_ask_for_is_no_evidence() -> None:
     assert standing.not_opened(history, "finite") == "finite answered 200 in Content-Encoding gzip"
     assert failures(history) == {}
 
+
+OUT_OF_ORDER = {  # 1: nor is the answer to what we said out of order, in the word that also ends a stream
+    "an id in use": disturbed(*_IN_USE, item(1), item(2)),
+    "a message of our own making": disturbed(*_IN_USE, item(1), item(2), act=Did("write:ws-no-type"), asks={}),
+}
 
 FRAMING = {  # 2: framing ends a message
     "keep-alive, never closed": written(
@@ -465,7 +505,7 @@ CAUSES = {  # 6: a precondition that is not met is unknown, not broken
     ),
 }
 
-HONEST = {**OWN_END, **FRAMING, **LATE, **CAUSES}
+HONEST = {**OWN_END, **OUT_OF_ORDER, **FRAMING, **LATE, **CAUSES}
 
 
 @pytest.mark.parametrize("name", HONEST)
@@ -500,6 +540,7 @@ def test_a_line_end_of_cr_or_crlf_is_no_deviation() -> None:
     [
         ("OI-02", written(*told("finite", ASK, head(), item(0), Completed(), ENDED, EOF), declared=MARKED)),
         ("LC-02", written(*told("finite", ASK, head(), *THREE, Completed(), item(3), ENDED, EOF), declared=MARKED)),
+        ("LC-02", disturbed(*_IN_USE, item(1), item(2), asks={})),
         ("SSE-04", written(*told("look", ASK, head(), item(0), Deviation("sse.unterminated", 20), ENDED, EOF))),
         ("LC-07", written(*thrice("failing", ASK, head(), item(0), Expired("failing_ms", 5000), *CLOSE))),
         (

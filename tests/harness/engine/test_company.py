@@ -144,6 +144,35 @@ def test_a_target_that_cannot_be_started_twice_is_judged_by_one() -> None:
     assert outcomes(run.results) == [Outcome.PASS] * 4
 
 
+def test_a_case_that_wants_a_new_target_gets_one_that_has_just_been_started() -> None:
+    wanting = case("wanting")
+    wanting = replace(wanting, scenario=replace(wanting.scenario, fresh=True))
+    renewed: list[str] = []
+
+    async def renew() -> None:
+        renewed.append("renewed")
+
+    @asynccontextmanager
+    async def made() -> AsyncIterator[Bench]:
+        yield replace(bench(Scripted(lambda *_: LIVE)), renew=renew, rules=(SSE_01,))
+
+    run = Run([case("one"), wanting, case("two")], lambda *_: [(2_000.0, LIVE[0][1])], [made])
+    assert outcomes(run.results) == [Outcome.PASS] * 3
+    assert run.renewals + len(renewed) == 0
+    assert Run([wanting], lambda *_: LIVE).renewals == 1
+
+
+def test_a_target_that_has_nothing_left_to_do_alone_helps_with_what_bears_company() -> None:
+    slow = [(2_000.0, LIVE[0][1])]
+    served: list[str] = []
+    cases = [*sociable(*"abcdefgh"), *(case(name) for name in LONELY)]
+    run = Run(cases, lambda *_: slow, [another(lambda *_: LIVE, served)])
+    assert outcomes(run.results) == [Outcome.PASS] * 12
+    assert len(run.done) == 12
+    asked_each = 3  # sessions
+    assert len([url for url in served if url != "ended"]) > len(LONELY) * asked_each
+
+
 OPEN: list[tuple[float, tuple[Event | Body, ...]]] = [(1.0, (sse_head(),))]
 OVER: list[tuple[float, tuple[Event | Body, ...]]] = [*OPEN, (1.0, (Ended("chunked", 0), Closed("eof")))]
 HANGS = Case("empty@sse", EMPTY, "sse", ("LC-08",), 0, alone=False)

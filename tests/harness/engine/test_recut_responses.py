@@ -35,7 +35,8 @@ PROFILE: Final = profile_file.profile(embedded_target.PROFILE)
 DRIVERS: Final = {driver.name: driver for driver in all_drivers()}
 PATHS: Final = ("finite?n=8", "failing?after=3", "text", "empty", "prompt?gap_ms=30")
 CODINGS: Final = ("", "gzip")
-CASES: Final = [(on, path, coding) for on in embedded_target.BINDINGS for path in PATHS for coding in CODINGS]
+HTTP: Final = tuple(on for on in embedded_target.BINDINGS if on not in embedded_target.SCRIPTED)
+CASES: Final = [(on, path, coding) for on in HTTP for path in PATHS for coding in CODINGS]
 RANDOM_CUTS: Final = 4
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from virtual_bench import DEAD, LIVE, bench, case, outcomes
-from virtual_target import Answers, Scripted, in_virtual_time
+from virtual_target import Answers, Scripted, in_virtual_time, sse_head
 
-from streamspec.harness.core.event import Opened
+from streamspec.harness.core.event import Closed, Did, Event, Failed, Opened
 from streamspec.harness.core.judge import Outcome
+from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.plan import Plan
 from streamspec.harness.core.rule import Finding, Level, Rule, held, unknown
 from streamspec.harness.drivers.sse import SSE
-from streamspec.harness.engine import store
+from streamspec.harness.engine import runner, store
 from streamspec.harness.engine.runner import execute
 from streamspec.harness.rules.sse import SSE_01
 
@@ -55,6 +57,23 @@ def test_a_target_that_comes_back_at_the_third_look_is_back() -> None:
     assert outcomes(results) == [Outcome.PASS, Outcome.PASS]
 
 
+@pytest.mark.parametrize(
+    ("no", "budget"),
+    [
+        ((sse_head(503),), "slots_ms"),
+        ((sse_head(500),), "recover_ms"),
+        ((Opened(0, "", "TCP", ()), Failed("UNAVAILABLE")), "slots_ms"),
+        ((Opened(0, "", "TCP", ()), Failed("INTERNAL")), "recover_ms"),
+    ],
+)
+def test_a_target_that_says_that_it_is_full_is_given_longer(no: tuple[Event, ...], budget: str) -> None:
+    (result,) = executed(lambda _request, n: [(1.0, (*no, Closed("eof")))] if n in {3, 4} else LIVE, "one")
+    assert result.history
+    asked = [r.t_ns for r in result.history.records if r.session.startswith("look-again") and r.event == Did("ask")]
+    assert len(asked) == 3
+    assert (asked[2] - asked[1]) / 1e6 == pytest.approx(BUDGETS_MS[budget] / 2, abs=50)
+
+
 def test_a_crash_of_ours_is_an_error_and_the_next_case_runs() -> None:
     def explode(*_: object) -> Decoder:
         raise ZeroDivisionError
@@ -87,13 +106,13 @@ def _first_look(h: History) -> Iterator[Finding]:
 OPENED = Rule("XX-01", Level.MUST, "The first look is answered.", "nobody", "it counts", _first_look, (), ())
 
 
-def tried(answers: Answers, **budgets_ms: float) -> list[Result]:
+def tried(answers: Answers, rule: Rule = OPENED, **budgets_ms: float) -> list[Result]:
     """One case that can tell only when its own look is answered: the second of the target's requests."""
     results: list[Result] = []
     one = replace(case("one"), promises=("XX-01",))
-    table = replace(bench(Scripted(answers)), rules=(OPENED,))
+    table = replace(bench(Scripted(answers)), rules=(rule,))
     table = replace(table, budgets={**table.budgets, **budgets_ms})
-    in_virtual_time(execute(Plan((one,), (OPENED,), ()), table, results, lambda *_: None))
+    in_virtual_time(execute(Plan((one,), (rule,), ()), table, results, lambda *_: None))
     return results
 
 
@@ -112,6 +131,20 @@ def test_what_twice_the_same_could_not_be_told_is_not_tried_a_third_time() -> No
 
     assert outcomes(tried(answers)) == [Outcome.INCONCLUSIVE]
     assert asked == [1, 2, 3, 4, 5, 6]  # two tries, each with a look before it and one after it
+
+
+@pytest.mark.parametrize(("stands_still", "told"), [(True, ["one@sse~5"]), (False, [])])
+def test_while_our_own_machine_stands_still_it_is_tried_on(
+    monkeypatch: pytest.MonkeyPatch, told: list[str], *, stands_still: bool
+) -> None:
+
+    def until_it_goes_on(h: History) -> Iterator[Finding]:
+        fifth = h.header.case.endswith("~5")
+        yield held(h.of(Opened, "look-1")) if fifth else unknown("this machine stood still")
+
+    monkeypatch.setattr(runner, "stood_still", lambda _: stands_still)
+    results = tried(lambda *_: LIVE, replace(OPENED, check=until_it_goes_on))
+    assert [r.case for r in results if outcomes([r]) == [Outcome.PASS]] == told
 
 
 def test_no_further_try_is_made_when_its_time_is_over() -> None:

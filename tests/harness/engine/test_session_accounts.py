@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,27 +22,41 @@ from streamspec.harness.engine.session import play
 from streamspec.harness.engine.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 PLAIN = Profile("plain", "anything")
 URL = "http://127.0.0.1/{n}"
 ONE = Read(items=1, budget="item_ms")
 
 
+Tells = Callable[[float], dict[str, int | str]]  # figures, by the seconds since the beginning
+
+
 def played(
-    answers: Answers, *sessions: Session, produced: Callable[[float], int] | None = None
+    answers: Answers,
+    *sessions: Session,
+    produced: Callable[[float], int | None] | None = None,
+    figures: Tells | None = None,
 ) -> tuple[History, Scripted]:
-    """Sessions over a target that tells `produced` of the seconds since the beginning."""
+    """Sessions over a target that tells `produced` of the seconds since the beginning, where it is known; or these
+    figures."""
     target = Scripted(answers)
 
     async def main() -> History:
         recorder = Recorder(LIMITS)
         began_ns = now_ns()
 
-        async def account(_run: str) -> Sequence[Figures]:
+        def since_s() -> float:
+            return (now_ns() - began_ns) / 1e9
+
+        async def measured(_run: str) -> Sequence[Figures]:
+            return (Figures("harness", figures(since_s())),) if figures else ()
+
+        async def account(run: str) -> Sequence[Figures]:
             if produced is None:
-                return ()
-            return (Figures("driver", {"produced": produced((now_ns() - began_ns) / 1e9)}),)
+                return await measured(run)
+            value = produced(since_s())
+            return (*await measured(run), Figures("driver", {} if value is None else {"produced": value}))
 
         stage = Stage(
             target.transport,
@@ -51,6 +66,7 @@ def played(
             LIMITS,
             recorder,
             account,
+            measured,
             1_000,
         )
         await play(Script(sessions), stage)
@@ -106,6 +122,47 @@ def test_a_watch_ends_when_its_figure_stands_still() -> None:
     assert asked[-1][0] < BUDGETS_MS["stall_ms"] / 2
 
 
+def left_and_watched(figures: Tells, produced: Callable[[float], int | None] | None = None) -> History:
+    """Counted, a stream opened and left, and watched until all is as it was."""
+    counted = session(Account(), name="endless-count-0")
+    leaves = session(Ask(), ONE, Cancel("rst"), Watch("learn_ms", still="fds", back="endless-count-0"))
+    return played(endless, counted, leaves, figures=figures, produced=produced)[0]
+
+
+def lasted_ms(history: History) -> float:
+    """From our leaving until the last account."""
+    left = next(r for r in history.of(Did) if r.event == Did("cancel:rst"))
+    return (history.of(Told)[-1].t_ns - left.t_ns) / 1e6
+
+
+def test_descriptors_that_stand_still_are_watched_while_a_client_that_left_was_not_noticed() -> None:
+    """A process that gets no processor time stands still too."""
+    noticed_s = 2.0
+
+    def starved(s: float) -> dict[str, int | str]:
+        return {"fds": 9, "close_wait": 0} if s < 0.01 or s > noticed_s else {"fds": 20, "close_wait": 11}
+
+    assert noticed_s * 1e3 - 200 <= lasted_ms(left_and_watched(starved)) <= noticed_s * 1e3 + 200
+
+
+def test_descriptors_that_stand_still_are_watched_no_more_when_every_client_that_left_was_noticed() -> None:
+    history = left_and_watched(lambda s: {"fds": 9 if s < 0.01 else 20, "close_wait": 0})
+    assert lasted_ms(history) <= BUDGETS_MS["steady_ms"] + 2 * BUDGETS_MS["every_ms"]
+
+
+def test_where_connections_are_counted_the_target_is_asked_seldom() -> None:
+    """Some hold the connection of each question for seconds; their process is looked at without one."""
+    noticed_s = 3.5
+
+    def starved(s: float) -> dict[str, int | str]:
+        return {"fds": 9, "close_wait": 0} if s < 0.01 or s > noticed_s else {"fds": 20, "close_wait": 11}
+
+    history = left_and_watched(starved, produced=lambda _: 0)
+    seen_by = [record.seen_by for record in history.of(Told)]
+    assert seen_by.count("driver") == 1 + int(noticed_s * 1e3 / BUDGETS_MS["seldom_ms"]) + 1  # first, meanwhile, last
+    assert seen_by.count("harness") >= noticed_s * 1e3 / BUDGETS_MS["every_ms"]
+
+
 def test_a_watch_of_a_figure_that_moves_on_ends_with_its_budget() -> None:
     history, _ = played(
         endless, session(Account(), Ask(), Watch("stall_ms", still="produced")), produced=lambda s: int(s * 100)
@@ -122,6 +179,17 @@ def test_a_watch_ends_after_a_change_with_one_more_account() -> None:
     assert [value for _, value in told(history)][-3:] == [0, 1, 1]
     assert told(history)[-1][0] < 1_000 + 3 * BUDGETS_MS["every_ms"]
     assert "stall" not in names(history)  # there was no stream left that could have stalled
+
+
+def test_a_figure_that_is_told_later_than_the_first_account_has_not_changed_by_that() -> None:
+    """A server that was not asked before its handler is called: it knows no figures yet."""
+    history, _ = played(
+        endless,
+        session(Account(), Ask(), ONE, Cancel("rst"), Watch("learn_ms", moved=("produced",))),
+        produced=lambda s: None if s < 0.2 else int(s > 1),
+    )
+    with_figures = [r.event.values for r in history.of(Told) if isinstance(r.event, Told) and r.event.values]
+    assert [values["produced"] for values in with_figures][-3:] == [0, 1, 1]
 
 
 def test_a_backlog_is_asked_for_in_items() -> None:

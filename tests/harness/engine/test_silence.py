@@ -76,8 +76,21 @@ def test_who_asks_to_go_on_is_owed_nothing() -> None:
 @pytest.mark.parametrize("role", ["look", "script", "empty"])
 def test_some_are_never_waited_for_too_long(role: str) -> None:
     silence = Silence()
-    silence.waited(role, 1e9)
+    silence.waited(role, 1e9, 1e9)
     assert not silence.lasts(role, 1.0)
+
+
+def test_time_in_which_several_streams_were_waited_for_counts_once() -> None:
+    silence = Silence()
+    for now_ms in (5_000, 5_010, 5_020):  # beside each other
+        silence.waited("finite", 5_000, now_ms)
+    assert silence.waited_ms["finite"] == 5_020
+    for now_ms in (20_000, 30_000):  # and one after the other
+        silence.waited("finite", 5_000, now_ms)
+    assert silence.waited_ms["finite"] == 15_020
+    silence.heard("finite")
+    silence.waited("finite", 5_000, 40_000)
+    assert not silence.lasts("finite", 15_000)
 
 
 def budgets_of(script: Script) -> list[str]:
@@ -88,7 +101,7 @@ def test_empty_streams_that_stayed_open_are_opened_once_more_all_at_once_and_for
     silence = Silence()
     script = EMPTY.script
     assert silence.shortened(script, 15_000) == script
-    silence.waited("empty", 15_000)
+    silence.waited("empty", 15_000, 15_000)
     shorter = silence.shortened(script, 15_000)
     assert [session.beside for session in shorter.sessions] == ["", "empty-1", "empty-2"]
     assert budgets_of(shorter) == ["once_more_ms"] * 3
@@ -98,7 +111,7 @@ def test_empty_streams_that_stayed_open_are_opened_once_more_all_at_once_and_for
 def test_an_empty_stream_that_ends_is_forgiven_and_no_end_forgives_another_role() -> None:
     silence = Silence()
     for role in ("empty", "finite"):
-        silence.waited(role, 15_000)
+        silence.waited(role, 15_000, 15_000)
         silence.ended(role)
     assert silence.shortened(EMPTY.script, 15_000) == EMPTY.script
     assert silence.lasts("finite", 15_000)

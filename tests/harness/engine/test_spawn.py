@@ -16,8 +16,9 @@ import pytest
 
 from streamspec.harness.core.errors import NoVerdict, UsageError
 from streamspec.harness.core.limits import BUDGETS_MS, LIMITS, Limits
+from streamspec.harness.engine.free_port import free_port
 from streamspec.harness.engine.process import lives
-from streamspec.harness.engine.spawn import Spawned, free_port, meets_itself, spawned, words_of
+from streamspec.harness.engine.spawn import Spawned, meets_itself, spawned, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,6 +92,14 @@ async def until(fact: Callable[[], object]) -> None:
     async with asyncio.timeout(FACT_S):
         while not fact():  # noqa: ASYNC110 -- a fact outside of this process tells nobody
             await asyncio.sleep(0.002)
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process of this number lives; it may go while it is looked at."""
+    try:
+        return lives(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
 
 
 def processes(target: Spawned) -> list[psutil.Process]:
@@ -373,7 +382,8 @@ def test_nothing_is_left_when_we_are_killed_outright() -> None:
     harness = f"""
 import asyncio
 from streamspec.harness.core.limits import BUDGETS_MS, LIMITS
-from streamspec.harness.engine.spawn import free_port, spawned
+from streamspec.harness.engine.free_port import free_port
+from streamspec.harness.engine.spawn import spawned
 async def main():
     async with spawned({command(WITH_LEAVER)!r}, free_port(), LIMITS, BUDGETS_MS) as target:
         print(*target.pids(), flush=True)
@@ -389,7 +399,7 @@ asyncio.run(main())
         assert len(pids) >= 2
         killed.kill()
         await killed.wait()
-        await until(lambda: not any(psutil.pid_exists(pid) and lives(psutil.Process(pid)) for pid in pids))
+        await until(lambda: not any(map(is_there, pids)))
 
     asyncio.run(main())
 
@@ -437,7 +447,7 @@ def test_nothing_is_left_of_a_target_that_died_and_left_somebody() -> None:
     said = asyncio.run(refused(dying, budgets=with_budgets(end_ms=300)))
     assert said.startswith("the target exited with 1 after")
     pid = int(said.splitlines()[-1].split()[1])
-    assert not psutil.pid_exists(pid) or not lives(psutil.Process(pid))
+    assert not is_there(pid)
 
 
 def test_a_cancelled_caller_leaves_nothing_behind() -> None:

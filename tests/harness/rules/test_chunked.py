@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from streamspec.harness.core.event import DEVIATIONS, Deviation, Did, Ended, Event, Refused
+from streamspec.harness.core.deviations import DEVIATIONS
+from streamspec.harness.core.event import Deviation, Did, Ended, Event, Refused
 from streamspec.harness.core.history import History
 from streamspec.harness.core.judge import Verdict
 from streamspec.harness.core.written import ASK, CANCEL, CLOSE, ENDED, EOF, RESET, TYPES, head, item, told, written

@@ -159,6 +159,21 @@ def test_a_process_that_never_rested_may_still_have_been_filling(rule_on: RuleOn
     assert rule_on("BP-06", remembered(FLAT, FLAT_STILL, busy=busy)).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("makes", "large", "outcome"),
+    [
+        (0, FLAT_STILL, "PASS"),
+        (100, FLAT_STILL, "INCONCLUSIVE"),
+        (0, ("large-2", (52, 53, 55, 57, 59, 61, 63, 65, 67, 69)), "INCONCLUSIVE"),
+    ],
+)
+def test_who_makes_or_holds_more_and_more_has_not_rested_whatever_processor_time_it_got(
+    rule_on: RuleOn, makes: int, large: tuple[str, tuple[int, ...]], outcome: str
+) -> None:
+    history = remembered(FLAT, large, told_too=makes > 0, makes=makes)
+    assert rule_on("BP-06", history).outcome == outcome
+
+
 def test_what_comes_slowly_after_the_stall_shows_no_pressure(rule_on: RuleOn) -> None:
     history = remembered(FLAT, FLAT_STILL)
     resumed = next(r.t_ns for r in history.of(Did, "large-2") if r.event == Did("resume"))

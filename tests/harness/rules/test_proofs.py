@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamspec.harness.assembly import all_rules
+from streamspec.harness.core.deviations import DEVIATIONS
 from streamspec.harness.core.event import (
-    DEVIATIONS,
     EVENTS,
     Closed,
     Completed,
@@ -240,7 +240,7 @@ ANYTHING: Final = st.builds(
     st.lists(st.tuples(st.sampled_from(SESSIONS), st.floats(0, 1e6), SHAPED), max_size=25),
     st.dictionaries(st.sampled_from(sorted(DECLARED)), VALUE),
     st.sampled_from(["GET", "POST"]),
-    st.sampled_from(sorted(TYPES)),
+    st.sampled_from(sorted({*TYPES, "ws", "tcp", "grpc"})),
 )
 
 

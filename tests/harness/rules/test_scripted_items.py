@@ -10,12 +10,12 @@ from typing import Final
 
 import pytest
 
-from streamspec.harness.core.event import Completed, Event, Item
+from streamspec.harness.core.event import Completed, Event, Item, Meta
 from streamspec.harness.core.history import History
 from streamspec.harness.core.judge import Outcome, Verdict
 from streamspec.harness.core.script import Ask, Script
 from streamspec.harness.core.steps import Complete, Fail, Gate, Generate, Send, Step
-from streamspec.harness.core.written import ASK, ENDED, EOF, account, chunked, head, item
+from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, account, chunked, head, item, upgraded
 from streamspec.harness.rules._scripted_ends import BADLY, THREE, WELL, scripted
 from streamspec.harness.rules._scripted_items import asking, expected, same_value
 
@@ -118,6 +118,22 @@ def test_digits_are_those_of_the_script(rule_on: RuleOn) -> None:
 def test_other_refusals_are_not_those_of_a_script(rule_on: RuleOn, status: int) -> None:
     history = scripted((OF_THREE, (ASK, head(status=status), ENDED, EOF)))
     assert rule_on("SC-01", history).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("behind_the_handshake", "outcome"),
+    [
+        ((EOF,), Outcome.INCONCLUSIVE),
+        ((RESET,), Outcome.INCONCLUSIVE),
+        (CLOSE, Outcome.PASS),  # we did not wait for a stream
+        ((Meta("start"), EOF), Outcome.PASS),
+    ],
+)
+def test_a_connection_is_no_script_that_was_played(
+    rule_on: RuleOn, behind_the_handshake: tuple[Event, ...], outcome: Outcome
+) -> None:
+    history = scripted((OF_THREE, (ASK, upgraded(), *behind_the_handshake)), binding="ws")
+    assert rule_on("SC-01", history).outcome is outcome
 
 
 def test_a_return_behind_an_explicit_end_may_count_as_an_end(rule_on: RuleOn) -> None:

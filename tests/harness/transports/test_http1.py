@@ -16,7 +16,8 @@ from streamspec.harness.core.errors import UsageError
 from streamspec.harness.core.event import Closed, Deviation, Ended, Event, Opened, Refused
 from streamspec.harness.core.limits import LIMITS, Limits
 from streamspec.harness.core.ports import Body, Exchange, Request, Transport
-from streamspec.harness.transports.http1 import HTTP1, Http1Exchange, address_of, request_bytes, transport
+from streamspec.harness.transports.address import address_of
+from streamspec.harness.transports.http1 import HTTP1, Http1Exchange, request_bytes, transport
 from streamspec.harness.transports.memory import pair
 
 Serve = Callable[..., AbstractAsyncContextManager[int]]
