@@ -1,8 +1,8 @@
 """Installs what the example servers need: `python install.py [NAME ...] --into DIR`.
 
-All Python servers share one environment, whose versions `constraints.txt` fixes; Node's packages are installed beside
-it and Go's program is built there. `. DIR/env.sh` makes a shell find them. Nothing is written into this folder.
-`--of DIR` is for the servers of another folder, like `../adapters`.
+All Python servers share one environment, whose versions `constraints.txt` fixes; beside it each Node server has its
+packages, Go's programs are built there, and Java's get a command with their classes. `. DIR/env.sh` makes a shell find
+them. Nothing is written into this folder. `--of DIR` is for the servers of another folder, like `../adapters`.
 """
 
 import argparse
@@ -11,9 +11,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+MAIN_CLASS = "{http://maven.apache.org/POM/4.0.0}properties/{http://maven.apache.org/POM/4.0.0}exec.mainClass"
 
 
 def run(cwd, tool, *words):
@@ -37,21 +39,34 @@ def python_servers(folder, names, into):
 
 
 def node_server(source, into):
-    copy = into / "node"  # one server has packages; a second one would need a place of its own
-    copy.mkdir(exist_ok=True)
+    copy = into / "node" / source.name  # npm ci keeps to one lock file, and removes what that does not name
+    copy.mkdir(parents=True, exist_ok=True)
     for file in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(source / file, copy)
     run(copy, "npm", "ci", "--silent")
 
 
 def go_server(source, into):
-    run(source, "go", "build", "-o", into / "bin" / source.name, ".")
+    """Its own program, or somebody else's that its `go.mod` names as a tool."""
+    tools = [line.split()[1] for line in (source / "go.mod").read_text().splitlines() if line.startswith("tool ")]
+    run(source, "go", "build", "-o", into / "bin" / source.name, *(tools or ["."]))
+
+
+def java_server(source, into):
+    """Somebody else's program that its `pom.xml` names, with all that it needs, and a command that starts it."""
+    classes = into / "java" / source.name
+    run(source, "mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={classes}")
+    program = ET.parse(source / "pom.xml").findtext(MAIN_CLASS)  # noqa: S314 -- our own file
+    command = into / "bin" / source.name
+    command.parent.mkdir(exist_ok=True)
+    command.write_text(f'#!/bin/sh\nexec java -cp {shlex.quote(str(classes))}"/*" {program} "$@"\n')
+    command.chmod(0o755)
 
 
 def environment(into):
     """What a server's process needs to find, in words of a shell."""
     programs = shlex.quote(os.pathsep.join([str(into / "python" / "bin"), str(into / "bin")]))
-    modules = shlex.quote(str(into / "node" / "node_modules"))
+    modules = shlex.quote(os.pathsep.join(map(str, sorted(into.glob("node/*/node_modules")))))
     return f'export PATH={programs}:"$PATH"\nexport NODE_PATH={modules}\n'
 
 
@@ -74,6 +89,8 @@ def main():
             node_server(folder / name, into)
         if (folder / name / "go.mod").exists():
             go_server(folder / name, into)
+        if (folder / name / "pom.xml").exists():
+            java_server(folder / name, into)
     (into / "env.sh").write_text(environment(into))
     print(f"now: . {into / 'env.sh'}")
 

@@ -10,6 +10,7 @@ import argparse
 import collections
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -72,10 +73,6 @@ def compared(name, found, known):
     return lines + [f"{name}: {rule} {due[rule]} is explained, and did not come" for rule in due if rule not in seen]
 
 
-def rerun(path, times):
-    return [judged(path) for _ in range(times)]
-
-
 def moved(name, reports):
     """The rules whose outcome was not the same in every run."""
     every = [outcomes(report) for report in reports]
@@ -129,13 +126,15 @@ def main():
     if asked.into:
         into = asked.into.resolve()
         programs = [str(into / "python" / "bin"), str(into / "bin"), os.environ.get("PATH", "")]
-        os.environ |= {"PATH": os.pathsep.join(programs), "NODE_PATH": str(into / "node" / "node_modules")}
+        modules = map(str, sorted(into.glob("node/*/node_modules")))
+        os.environ |= {"PATH": os.pathsep.join(programs), "NODE_PATH": os.pathsep.join(modules)}
     findings = tomllib.loads((folder / "findings.toml").read_text())
     rows, wrong = [], []
     with load(2 if asked.busy else 0), concurrent.futures.ThreadPoolExecutor(asked.together) as workers:
         every = settings(folder, asked.names or servers)
-        for path, reports in zip(every, workers.map(lambda path: rerun(path, asked.reruns), every), strict=True):
-            name = named(path)
+        found = workers.map(judged, (path for path in every for _ in range(asked.reruns)))
+        for path in every:
+            name, reports = named(path), list(itertools.islice(found, asked.reruns))
             rows.append((name, reports[-1]))
             every_time = [compared(name, outcomes(report), findings.get(name, {})) for report in reports]
             here = [*dict.fromkeys(line for lines in every_time for line in lines), *moved(name, reports)]
