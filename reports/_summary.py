@@ -37,6 +37,15 @@ HINTS: Final = {
     "process": "--spawn COMMAND or --pid N (the target's process)",
     "process:spawn": "--spawn COMMAND (the target, started anew)",
     "process:grace": "--grace-ms N (how long its open streams may take when it is asked to end)",
+    "http": "a target over HTTP",
+    "http1": "a target over HTTP/1.1",
+    "carrier:websocket": "a target over WebSocket (ws://…, or --binding ws with --script)",
+    "carrier:framed": "a target over length-framed TCP (tcp://…, or --binding tcp with --script)",
+    "carrier:http2": "a target over HTTP/2 (grpc://…, --binding grpc with --script)",
+    "mux": "a binding whose connections carry several streams (grpc; ws and tcp with a profile that has an [envelope])",
+    "window": "a binding whose streams have a window each (grpc)",
+    "cancel-word": "a binding with a word for a client's cancel (grpc; an [envelope] with cancel)",
+    "half-close": "a binding in which a client can half-close (grpc; an [envelope] with end)",
     "script": "--script URL (an adapter that plays scripts: docs/contract.md)",
     **dict.fromkeys(("auth", "auth:look"), "--auth bearer and -H 'Authorization: …'"),
     "auth:other": "--other-credentials 'Authorization: …' (those of another client)",
@@ -55,6 +64,8 @@ def hint(need: str, *, in_process: bool = False) -> str:
     """How to meet a need, in the words of the command line; some words an object and an adapter have in common."""
     if "|" in need:
         return " or ".join(hint(either, in_process=in_process) for either in need.split("|"))
+    if need.startswith("direction:"):
+        return f"an adapter that offers the direction {need.partition(':')[2]} (docs/contract.md)"
     if need in contract.FEATURES and not in_process:
         return f"an adapter that offers {need.partition(':')[2]} (docs/contract.md)"
     if need in HINTS:
