@@ -11,18 +11,20 @@ import os
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from streamspec.harness import embedded_target
 from streamspec.harness.core.errors import InternalError
 from streamspec.harness.core.run import merged
 from streamspec.harness.engine import collecting, store
+from streamspec.harness.engine.clock import now_ns
 from streamspec.harness.engine.free_port import free_port
 from streamspec.harness.errands import errand_of, sent
 from streamspec.harness.serving import directory_of, judge_server, stopped_by
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from streamspec.harness.assembly import Settings
     from streamspec.harness.core.rule import Rule
@@ -32,12 +34,13 @@ if TYPE_CHECKING:
     from streamspec.harness.serving import Keep
 
 T = TypeVar("T")
+_Server: TypeAlias = "tuple[Settings, tuple[Rule, ...], str]"  # what it is judged as, by which rules, and their mark
 
 
 async def run_embedded(settings: Settings, chosen: tuple[Rule, ...], progress: Progress) -> Run:
     """Judge the reference as if it were somebody's `--spawn`; `settings.binding` alone, or all of its bindings at once,
     and those of its parts that alone can show a rule. Raises `InternalError` when it cannot be judged: it is ours."""
-    started = datetime.now(UTC)
+    started, began_ns = datetime.now(UTC), now_ns()
     keep = directory_of(settings.store, started)
     place = keep()
     wanted = (settings.binding,) if settings.binding else embedded_target.available()
@@ -47,6 +50,7 @@ async def run_embedded(settings: Settings, chosen: tuple[Rule, ...], progress: P
     with collecting.seldom():
         runs = [run for found in await all_of([here, *elsewhere]) for run in found]
     run = merged(sorted(runs, key=lambda run: wanted.index(run.about.binding)))
+    run = replace(run, duration_s=(now_ns() - began_ns) / 1e9)  # they were judged in turns
     if run.problem:
         raise InternalError(f"the embedded reference cannot be judged: {run.problem}")
     if place:
@@ -76,12 +80,32 @@ async def judged_here(
     started: datetime,
     keep: Keep,
 ) -> list[Run]:
-    """These bindings and their parts, judged in this process, all at once: a run of each."""
-    servers = [server for binding in bindings for server in parts(replace(settings, binding=binding), chosen)]
+    """These bindings, judged in this process one after another, each with its parts at once: a run of each. Two of
+    them at once would wait for this process, and what waits too long cannot tell."""
+    turns: list[asyncio.Task[list[Run]]] = []
+    for binding in bindings:
+        servers = parts(replace(settings, binding=binding), chosen)
+        judging = partial(_together, servers, progress, started, keep)
+        turns.append(asyncio.ensure_future(_in_turn(turns[-1:], judging)))
+    return [run for found in await all_of(turns) for run in found]
+
+
+async def _in_turn(before: Sequence[asyncio.Task[list[Run]]], judging: Callable[[], Awaitable[list[Run]]]) -> list[Run]:
+    """What comes of it when that before is over; nothing, when it is stopped before."""
+    try:
+        if before:
+            await asyncio.wait(before)
+    except asyncio.CancelledError as cancelled:
+        stopped_by(cancelled)
+        return []
+    return await judging()
+
+
+async def _together(servers: Sequence[_Server], progress: Progress, started: datetime, keep: Keep) -> list[Run]:
     return await all_of([judge_server(said, rules, progress, started, keep, mark) for said, rules, mark in servers])
 
 
-def parts(settings: Settings, chosen: tuple[Rule, ...]) -> list[tuple[Settings, tuple[Rule, ...], str]]:
+def parts(settings: Settings, chosen: tuple[Rule, ...]) -> list[_Server]:
     """What the reference is judged as: the settings of each server, its rules, and the mark at the end of its cases."""
     wanted = (settings.binding,) if settings.binding else embedded_target.available()
     found = [(declared(settings, binding), chosen, "") for binding in wanted]
@@ -138,7 +162,7 @@ def _bearer(token: str) -> tuple[tuple[str, str], ...]:
     return (("Authorization", f"Bearer {token}"),) if token else ()
 
 
-async def all_of(judging: Sequence[Coroutine[None, None, T]]) -> list[T]:
+async def all_of(judging: Sequence[Awaitable[T]]) -> list[T]:
     """All of it at once. Each that is cancelled returns what it has."""
     tasks = [asyncio.ensure_future(one) for one in judging]
     try:

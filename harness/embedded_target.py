@@ -40,7 +40,7 @@ TEXTS: Final = (
     "no byte order mark:\ufeffhere",
 )
 _ROLES: Final = (
-    *("finite=finite?n=100", "finite.items=100", "finite.seq=$.n"),
+    *("finite=finite?n=25", "finite.items=25", "finite.seq=$.n"),
     *("endless=endless?period_ms=5&first_item_ms=60", "endless.first_item_ms=60", "endless.seq=$.n"),
     *("failing=failing?after=3", "failing.items_before=3", "failing.seq=$.n"),
     *("prompt=prompt?gap_ms=150", "prompt.gap_ms=150", "prompt.seq=$.n"),
@@ -118,6 +118,6 @@ PARTS: Final = (
         "guide/",
         frozenset({"ND-09", "OI-09", "OI-10", "OI-11"}),
         profile="guide",
-        roles=("finite=finite?n=100&errors=10", "finite.items=100", "finite.seq=$.n"),
+        roles=("finite=finite?n=25&errors=10", "finite.items=25", "finite.seq=$.n"),
     ),
 )

@@ -206,9 +206,11 @@ async def over_grpc(ports: Ports, name: str, payload: object, items: Sequence[ob
         path, said = f"/{service}/{method}", [grpc_text.encoded(json.dumps(item)) for item in items or (payload,)]
         if len(said) == 1:
             # In one with its head: a write that finds the call over puts an INTERNAL in the place of the status.
-            call: Any = channel.unary_stream(path)(said[0])
+            opens: Any = channel.unary_stream(path)
+            call = opens(said[0])
         else:
-            call = channel.stream_stream(path)()
+            opens = channel.stream_stream(path)
+            call = opens()
             for text in said:
                 await call.write(text)
             await call.done_writing()

@@ -43,7 +43,7 @@ def settings_of(url: str, on: str, kills: str = "", unsaid: str = "", *, spawned
     binding = "ndjson" if on == GUIDE else on
     said = [word for word in embedded_target.roles(binding) if not word.startswith(unsaid or UNSAID.get(kills, "-"))]
     if on == GUIDE:
-        said = [word.replace("finite?n=100", "finite?n=100&errors=10") for word in said]
+        said = [word.replace("finite?n=25", "finite?n=25&errors=10") for word in said]
     spawn = ""
     if spawned or (kills and wants_a_process(kills)):
         spawn, url = spawned_at(url)

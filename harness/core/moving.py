@@ -25,13 +25,15 @@ def moved(target: Capabilities, port: int) -> Capabilities | None:
         return replace(request, url=at_port(request.url, port))
 
     roles = {name: replace(role, request=there(role.request)) for name, role in target.roles.items()}
-    scripted = target.scripted
+    scripted = target.scripted and replace(target.scripted, base=at_port(target.scripted.base, port))
+    if scripted and urlsplit(scripted.request.url).port != port:
+        return None  # its adapter names the port of its streams, and would name another one there
     return replace(
         target,
         look=there(target.look),
         roles=MappingProxyType(roles),
         tells=tuple(replace(tell, request=there(tell.request)) for tell in target.tells),
-        scripted=scripted and replace(scripted, base=at_port(scripted.base, port)),
+        scripted=scripted,
     )
 
 

@@ -29,7 +29,8 @@ Headers = tuple[tuple[str, str], ...]
 _ABSENT: Final = frozenset({"offered", "cancel_code", "send_code", "remaining_ms", "buffered"})  # figures that may be
 SHUT: Final = "shut"  # a gate that nobody opens
 _SEQ: Final = "$.n"
-_ITEM_BYTES: Final = 4_000
+_ITEMS: Final = 25
+_ITEM_BYTES: Final = 16_000  # or as much as an item may have
 _HEARTBEAT: Final = "heartbeat_ms"
 _HEARTBEAT_MS: Final = 500
 _GAP_MS: Final = 150
@@ -184,13 +185,14 @@ class Scripted:
         texts = json.dumps(TEXTS, ensure_ascii=False)
         sent = Send(tuple(json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":")) for text in TEXTS))
         one = Generate(n=1)
+        size = min(_ITEM_BYTES, int(self.features.declares.get("limit_bytes", _ITEM_BYTES)))
         failing = (Generate(n=3), Fail("INTERNAL", "as the script says"))
         found: dict[str, tuple[tuple[Step, ...], dict[str, Declared], dict[str, int | str]]] = {
-            "finite": ((Generate(n=100), Complete()), {"items": 100, **seq}, {}),
+            "finite": ((Generate(n=_ITEMS), Complete()), {"items": _ITEMS, **seq}, {}),
             "endless": ((Generate(every_ms=_EVERY_MS),), seq, {}),
             "failing": (failing, {"items_before": 3, **seq}, {}),
             "prompt": (self._ended(one, Wait(_GAP_MS), one), {"gap_ms": _GAP_MS, **seq}, {}),
-            "large": (self._ended(Generate(_ANY, _ITEM_BYTES)), {"item_bytes": _ITEM_BYTES, **seq}, {}),
+            "large": (self._ended(Generate(_ANY, size)), {"item_bytes": size, **seq}, {}),
             "idle": ((one, Gate(SHUT)), beating, beats),
             "empty": ((Complete(),), {}, {}),
             "text": (self._ended(sent), {"items": texts, "field": "$.text"}, {}),

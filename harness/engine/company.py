@@ -1,8 +1,8 @@
 """Cases beside each other: some on one target, some on others of its kind that were started for that.
 
-What comes out well in company is kept; everything else runs once more, alone, and only that counts. So a neighbour
-can cost time and no verdict: a target that others disturb, or that shares something with them, is never accused of it.
-Never here: how a case runs (`runner`), or how a target is started.
+What comes out well in company is kept, at the second turn too of a case that could not tell; everything else runs once
+more, alone, and only that counts. So a neighbour can cost time and no verdict: a target that others disturb, or that
+shares something with them, is never accused of it. Never here: how a case runs (`runner`), or how a target is started.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from streamspec.harness.core.again import untold
 from streamspec.harness.core.errors import NoVerdict, UsageError
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.engine.runner import run_alone
@@ -56,6 +57,7 @@ class _Company:
         self.beside = deque(case for case in cases if not case.alone)
         self.alone = deque(case for case in cases if case.alone)
         self.done: set[str] = set()
+        self._had_turns: set[str] = set()  # which could not tell, and may try once more when most others are done
         self._all = len(plan.cases)
         self._results = results
         self._progress = progress
@@ -92,8 +94,17 @@ class _Company:
             if survived and result.history and all(verdict.outcome is Outcome.PASS for verdict in result.verdicts):
                 self.done.add(case.id)
                 self._results.append(result)
+            elif survived and _could_not_tell(result) and case.id not in self._had_turns:
+                self._had_turns.add(case.id)
+                left.append(case)
         return lost
 
 
 def _harms(case: Case) -> bool:
     return case.scenario.exclusive or case.scenario.ends_target
+
+
+def _could_not_tell(result: Result) -> bool:
+    """Whether that is all there is against it."""
+    open_ = untold(result)
+    return bool(open_) and all(v.outcome is Outcome.PASS or v.rule in open_ for v in result.verdicts)

@@ -2,13 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
-from streamspec.harness import embedded_target
-from streamspec.harness.assembly import Settings
+from streamspec.harness import embedded_run, embedded_target
+from streamspec.harness.assembly import Settings, all_rules
 from streamspec.harness.core.ports import Request
-from streamspec.harness.embedded_run import declared, processes, shared_out
+from streamspec.harness.embedded_run import declared, judged_here, processes, shared_out
 from streamspec.harness.transports.http1 import HTTP1
+
+if TYPE_CHECKING:
+    from streamspec.harness.core.run import Run
+
+
+class Judging:
+    """In place of `judge_server`: what is judged at the same time, noted; a binding named in `holds` goes on until it
+    is cancelled."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, holds: str = "") -> None:
+        self.now: list[str] = []
+        self.seen: list[list[str]] = []
+        self._holds = holds
+        self.held = asyncio.Event()
+        monkeypatch.setattr(embedded_run, "judge_server", self._judge)
+
+    async def _judge(self, settings: Settings, *_: object) -> Run:
+        self.now.append(settings.binding)
+        self.seen.append(list(self.now))
+        try:
+            if settings.binding == self._holds:
+                self.held.set()
+                await asyncio.Event().wait()
+            await asyncio.sleep(0)  # whoever is judged at the same time begins
+        except asyncio.CancelledError:
+            cast("asyncio.Task[Run]", asyncio.current_task()).uncancel()
+        self.now.remove(settings.binding)
+        return cast("Run", settings.binding)
+
+    async def of(self, *bindings: str) -> list[str]:
+        rules = tuple(rule for rule in all_rules() if rule.id in {"AU-01", "SSE-01"})
+        now, settings = datetime.now(UTC), Settings(Request(""))
+        return cast("list[str]", await judged_here(settings, bindings, rules, lambda *_: None, now, lambda: None))
+
+
+def test_bindings_are_judged_one_after_another_each_with_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    judging = Judging(monkeypatch)
+    assert asyncio.run(judging.of("sse", "ws")) == ["sse", "sse", "ws"]
+    assert judging.seen == [["sse"], ["sse", "sse"], ["ws"]]
+
+
+def test_a_run_that_is_stopped_has_what_was_begun_and_begins_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    judging = Judging(monkeypatch, holds="tcp")
+
+    async def stopped() -> list[str]:
+        running = asyncio.ensure_future(judging.of("sse", "tcp", "ws"))
+        await judging.held.wait()
+        running.cancel()
+        return await running
+
+    assert asyncio.run(stopped()) == ["sse", "sse", "tcp"]
 
 
 @pytest.mark.parametrize("binding", embedded_target.BINDINGS)

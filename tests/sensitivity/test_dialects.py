@@ -52,7 +52,7 @@ def judged(base: str, profile: str, *rules: str) -> Run:
     path, binding = DIALECTS[profile]
     said = tuple(word for word in embedded_target.roles(binding) if not word.startswith(SLOW))
     if profile == "ndjson-bulk":
-        said = tuple(word.replace("finite?n=100", "finite?n=100&errors=10") for word in said)
+        said = tuple(word.replace("finite?n=25", "finite?n=25&errors=10") for word in said)
     look = Request(f"{base}/{path}/")
     settings = Settings(look=look, roles=said, binding=binding, profile=profile, rules=rules)
     return asyncio.run(run_target(settings, lambda *_: None))

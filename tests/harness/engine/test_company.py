@@ -85,6 +85,30 @@ def test_what_goes_wrong_in_company_is_tried_again_alone_and_only_that_counts() 
     assert outcomes(run.results) == [Outcome.PASS, Outcome.PASS]
 
 
+def test_what_could_not_tell_in_company_gets_a_second_turn_there_and_no_third() -> None:
+    slow = [(10.0, (sse_head(), item(1))), (60_000.0, (Closed("eof"),))]
+    asked: list[int] = []
+
+    def told(late: int) -> Run:
+        """The empty stream stays open too briefly to be accused of it, so often."""
+        opened = 0
+
+        def answers(request: Request, _n: int) -> Sequence[tuple[float, tuple[Event | Body, ...]]]:
+            nonlocal opened
+            if request != NOTHING.request:
+                return LIVE
+            opened += 1
+            return slow if opened <= late else OVER
+
+        run = Run([HANGS], answers, rule=LC_08)
+        asked.append(opened)
+        return run
+
+    each = len(EMPTY.script.sessions)
+    assert told(each).done == {"empty@sse"}
+    assert told(2 * each).done == frozenset()
+
+
 def test_what_goes_wrong_again_is_told() -> None:
     run = Run(sociable("one", "two"), lambda _request, _n: SPOILT)
     assert run.done == frozenset()
