@@ -5,10 +5,10 @@ Never here: how a chunk is made, or the JSON of any foreign API.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from streamspec.reference_impl import payload
 from streamspec.reference_impl.services.agent.ports import FinishReason, Generated, StreamChunk
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
@@ -54,7 +54,8 @@ def collected(chunks: Iterable[StreamChunk], prompt_tokens: int = 0) -> Generate
 
 
 def chunk_to_json(chunk: StreamChunk) -> str:
-    """One line of JSON. What is absent is left out."""
+    """One line of JSON. What is absent is left out. Raises `ValueError` or `TypeError` for metadata that JSON has no
+    words for."""
     shown: dict[str, object] = {
         "text": chunk.text,
         "is_complete": chunk.is_complete,
@@ -64,13 +65,13 @@ def chunk_to_json(chunk: StreamChunk) -> str:
         shown["finish_reason"] = chunk.finish_reason
     if chunk.metadata:
         shown["metadata"] = dict(chunk.metadata)
-    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+    return payload.to_json(shown)
 
 
 def chunk_from_json(text: str) -> StreamChunk:
     """Raises INVALID_ARGUMENT where it is no chunk."""
     try:
-        shown = json.loads(text)
+        shown = payload.from_json(text)
     except (ValueError, RecursionError):
         raise _no_chunk("it is no JSON") from None
     if not isinstance(shown, dict) or not shown.keys() <= _FIELDS:

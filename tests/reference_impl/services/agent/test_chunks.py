@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import get_args
 
 import pytest
@@ -51,6 +52,12 @@ def test_a_chunk_on_a_network_is_what_it_says() -> None:
     assert json.loads(chunk_to_json(LAST))["finish_reason"] == "MaxTokens"
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, object()])
+def test_metadata_that_json_has_no_words_for_do_not_go(value: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        chunk_to_json(StreamChunk("a", metadata={"score": value}))
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -62,6 +69,7 @@ def test_a_chunk_on_a_network_is_what_it_says() -> None:
         '{"text":"a","is_complete":0,"token_count":1}',
         '{"text":"a","is_complete":false,"token_count":true}',
         '{"text":"a","is_complete":false,"token_count":-1}',
+        '{"text":"a","is_complete":false,"token_count":1,"metadata":{"score":NaN}}',
         '{"text":"a","is_complete":false,"token_count":1,"finish_reason":"MaxTokens"}',
         '{"text":"","is_complete":true,"token_count":0}',
         '{"text":"","is_complete":true,"token_count":0,"finish_reason":"Bored"}',
