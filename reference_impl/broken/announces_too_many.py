@@ -25,6 +25,6 @@ VARIANT = Variant(
     where="app",
     on=("guide",),
     kills="OI-11",
-    because=("totalRecords 101", "90 records and 10 errors"),
+    because=("totalRecords 26", "23 records and 2 errors"),
     seams=Seams(rewrite=_rewrite),
 )

@@ -29,6 +29,6 @@ VARIANT = Variant(
     where="app",
     on=("guide",),
     kills="OI-10",
-    because=("the records behind the one that failed", "the end, after 10 of 100"),
+    because=("the records behind the one that failed", "the end, after 10 of 25"),
     seams=Seams(rewrite=_rewrite),
 )

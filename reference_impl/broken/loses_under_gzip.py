@@ -29,7 +29,7 @@ VARIANT = Variant(
     where="app",
     on=("ndjson",),
     kills="OI-13",
-    because=("99 items", "from item 2 on"),
-    because_over={"json_array": ("99 items",)},
+    because=("24 items", "from item 2 on"),
+    because_over={"json_array": ("24 items",)},
     seams=Seams(code=_code),
 )

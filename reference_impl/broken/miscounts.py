@@ -37,6 +37,6 @@ VARIANT = Variant(
     where="app",
     on=("guide",),
     kills="OI-09",
-    because=("90 records and 10 errors", "processed 83, errors 0"),
+    because=("23 records and 2 errors", "processed 16, errors 0"),
     seams=Seams(bindings=(replace(guide.BINDING, encoder=_encoder),)),
 )

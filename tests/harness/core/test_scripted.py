@@ -60,8 +60,8 @@ def test_a_finite_role_says_how_many_items_it_has() -> None:
     role = scripted().roles()["finite"]
     assert role.request.url.startswith(f"{BASE}/s/sse?run={RUN}&script=")
     assert role.request.headers == SEND
-    assert script_of(role.request) == {"steps": [{"do": "generate", "n": 100}, {"do": "complete"}]}
-    assert role.attributes == {"items": 100, "seq": "$.n"}
+    assert script_of(role.request) == {"steps": [{"do": "generate", "n": 25}, {"do": "complete"}]}
+    assert role.attributes == {"items": 25, "seq": "$.n"}
 
 
 def test_a_failing_and_a_prompt_role_say_when() -> None:
