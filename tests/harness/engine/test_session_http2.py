@@ -43,6 +43,8 @@ def base() -> Iterator[str]:
         "http2_application:app",
         "--bind",
         bound,
+        "--workers",
+        "0",  # in this process: a worker would outlive it
         "--error-logfile",
         "/dev/null",
     ]
