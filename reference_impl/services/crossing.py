@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from streamspec.reference_impl.stream.errors import StreamError
 from streamspec.reference_impl.stream.marks import EMPTY, END
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from streamspec.reference_impl.frame import Produced
     from streamspec.reference_impl.outlet import Outlet
     from streamspec.reference_impl.stream.marks import Empty, End
+
+LEFT: Final = "the client has left"
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -62,7 +64,7 @@ async def received(source: Source[T]) -> AsyncGenerator[T, None]:
 async def carried(source: Source[T], outlet: Outlet) -> AsyncIterator[AsyncGenerator[T, None]]:
     """Around all that a producer does with what it takes from the source: a client that leaves cancels the source at
     once, though nothing is sent just then."""
-    outlet.on_end(partial(_leave, source))
+    outlet.on_end(partial(_leave, source, outlet))
     async with contextlib.aclosing(received(source)) as items:
         try:
             yield items
@@ -83,5 +85,5 @@ async def carry(source: Source[T], outlet: Outlet, frame: Callable[[int, T], Pro
     outlet.complete()
 
 
-def _leave(source: Source[object]) -> None:
-    source.cancel()
+def _leave(source: Source[object], outlet: Outlet) -> None:
+    source.cancel(LEFT if outlet.is_cancelled else "")

@@ -6,8 +6,10 @@ ending of its own, or anything of a wire.
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import asdict, is_dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streamspec.reference_impl import payload
@@ -53,6 +55,7 @@ class Batch(NamedTuple):
 
 Sent = Header | Batch
 _new = tuple.__new__
+_log = logging.getLogger("streamspec.reference")
 
 
 class TransportChannel:
@@ -62,7 +65,7 @@ class TransportChannel:
     nothing; the early dialect is v3.2's. A failure that is not a `StreamException` is INTERNAL to the consumer.
     """
 
-    __slots__ = ("_begun", "_dialect", "_failure", "_headers", "_lock", "_stream", "request_id", "task")
+    __slots__ = ("_begun", "_dialect", "_headers", "_lock", "_stream", "request_id", "task")
 
     def __init__(self, request_id: int, task: Task, stream: WatermarkStream[Sent], dialect: Dialect) -> None:
         self.request_id: Final = request_id
@@ -72,10 +75,11 @@ class TransportChannel:
         self._lock = threading.RLock()
         self._headers: dict[str, str] = {}
         self._begun = False
-        self._failure: StreamException | None = None
 
     def set_header(self, name: str, value: str) -> None:
-        """A header of the whole answer. Raises `ValueError` once the answer has begun, or for one too many."""
+        """A header of the whole answer. Raises `ValueError` once the answer has begun, or for one too many, and
+        `NotSerialisable` for what is no text that can be written."""
+        _texts_size({name: value})
         with self._lock:
             if self._begun:
                 raise ValueError("headers go before the first batch")
@@ -89,8 +93,8 @@ class TransportChannel:
         """Hand over one batch; waits while the consumer has as much as the watermark allows.
 
         Raises `StreamException`: CANCELLED once nobody wants more, TIMED_OUT after the send timeout, which ends
-        nothing, UNAVAILABLE after an ending (the early dialect: `RuntimeError`). Raises `NotSerialisable` for what
-        nobody can write.
+        nothing, UNAVAILABLE after an ending (the early dialect: `RuntimeError`). Raises `NotSerialisable` for a
+        response or metadata that nobody can write.
         """
         batch = batch_of(response, metadata)
         if not self._begun:
@@ -120,7 +124,7 @@ class TransportChannel:
         if not isinstance(response, BaseException):
             raise UnsupportedOperationException("a stream's responses are sent with send_response_batch")
         try:
-            self.fail(exceptions.classified(response))
+            self.fail(self.classified(response))
         except StreamError as refused:
             if refused.code is Code.CANCELLED:
                 self.task.learn()
@@ -131,23 +135,25 @@ class TransportChannel:
     def fail(self, failure: StreamException) -> None:
         """End badly; refused as the stream beneath refuses it."""
         self._begin()
-        with self._lock:
-            before, self._failure = self._failure, self._failure or failure
-        try:
-            self._stream.error(failure)
-        except StreamError:
-            self._failure = before
-            raise
+        self._stream.error(failure)
+
+    def classified(self, failure: BaseException) -> StreamException:
+        """What the consumer may know of a handler's failure. The log has all of what was not meant for strangers."""
+        if not isinstance(failure, (StreamException, StreamError)):
+            _log.warning("the handler of %s failed, request [%d]", self.task.action, self.request_id, exc_info=failure)
+        return exceptions.classified(failure)
 
     @property
     def failure(self) -> StreamException | None:
         """With what it was ended, if it was ended badly."""
-        return self._failure
+        failure = self._stream.failure
+        return None if failure is None else exceptions.classified(failure)
 
     @property
     def failure_metadata(self) -> Mapping[str, str]:
         """Of the exception with which it was ended."""
-        return self._failure.metadata if self._failure else NOTHING
+        failure = self.failure
+        return NOTHING if failure is None else failure.metadata
 
     def _begin(self) -> None:
         """The header goes before everything, and once."""
@@ -195,7 +201,7 @@ def batch_of(response: Any, metadata: Mapping[str, str] | None = None) -> Batch:
         raise NotSerialisable("None is how a consumer reads the end")
     if metadata is not None:
         metadata = dict(metadata)
-        size += sum(_size(name) + _size(value) for name, value in metadata.items())
+        size += _texts_size(metadata)
     # Half the time of Batch(...) and of max().
     return _new(Batch, (response, text, metadata, size if size > LEAST_WEIGHT_BYTES else LEAST_WEIGHT_BYTES))  # noqa: FURB136
 
@@ -210,6 +216,15 @@ def text_of(response: Any) -> str:
         return payload.to_json(response)
     except (TypeError, ValueError, RecursionError):
         raise NotSerialisable(f"a {type(response).__name__} is no JSON, and has no to_json()") from None
+
+
+def _texts_size(texts: Mapping[str, str]) -> int:
+    size = 0
+    for text in chain(texts, texts.values()):
+        if not isinstance(text, str):
+            raise NotSerialisable(f"headers and metadata are texts, and no {type(text).__name__}")
+        size += _size(text)
+    return size
 
 
 def _size(text: str) -> int:

@@ -61,7 +61,7 @@ class StreamErrorCode(enum.IntEnum):
 
 class StreamException(Exception):
     """The failure of a stream, or the refusal of a call. `message` and `metadata` are for the other side as well, the
-    cause is not."""
+    cause is not. What of a message has no UTF-8 stands in it as an escape. Raises `ValueError` for OK."""
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class StreamException(Exception):
     ) -> None:
         if error_code is StreamErrorCode.OK:
             raise ValueError("OK is not an error")
+        message = showable(message)
         super().__init__(error_code, message)
         self.error_code: Final = error_code
         self.message: Final = message
@@ -112,7 +113,12 @@ class UnsupportedOperationException(Exception):
 
 
 class NotSerialisable(TypeError):
-    """A response that no writer knows: the handler's mistake."""
+    """A response, a header or metadata that no writer knows: the handler's mistake."""
+
+
+def showable(text: str) -> str:
+    """The text, with an escape for what no writer could write: half a surrogate pair, which has no UTF-8."""
+    return str(text).encode(errors="backslashreplace").decode()
 
 
 def of(refused: StreamError, message: str = "", metadata: Mapping[str, str] = NOTHING) -> StreamException:

@@ -40,8 +40,8 @@ class Call:
 
 
 class Ledger:
-    """It is told of each request once: that it was `refused`; or that it `began`, that its handler has `left`, and that
-    its stream has `ended`."""
+    """It is told of each request for an action: that it was `refused`; or that it `began`, that its handler has `left`,
+    and that its stream has `ended`. What HTTP refuses before an action is looked for never comes here."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a forgotten answer may end a stream in the middle of anything

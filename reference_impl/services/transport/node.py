@@ -123,7 +123,7 @@ class _Node:
         """What becomes of a message that asks for a stream. Its handler has no thread before the stream begins."""
         try:
             name, request = _called(text) if procedure == CALLED else (procedure, _json(text))
-            if procedure != CALLED and procedure in DIRECTIONS:
+            if procedure != CALLED and procedure in DIRECTIONS:  # no action has such a name
                 return StreamError(Code.UNIMPLEMENTED, "only the server streams here")
             action, read = self.service.read(name, request)
         except Malformed as reason:
@@ -191,9 +191,9 @@ def _called(text: str) -> tuple[str, Any]:
 
 def _json(text: str) -> Any:
     try:
-        return payload.from_json(text)
+        return payload.repeatable(text)  # a handler may send back whatever it was sent
     except (ValueError, RecursionError):
-        raise Malformed("a request is one JSON value") from None
+        raise Malformed("a request is one JSON value that can be written again") from None
 
 
 def _missing(text: str) -> StreamException:

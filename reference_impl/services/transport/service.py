@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from streamspec.reference_impl.services.transport import exceptions
+from streamspec.reference_impl.conformance import DIRECTIONS
 from streamspec.reference_impl.services.transport.channel import Sent, TransportChannel
 from streamspec.reference_impl.services.transport.exceptions import StreamErrorCode, StreamException
 from streamspec.reference_impl.services.transport.ledger import Call, Ledger
@@ -22,7 +22,7 @@ from streamspec.reference_impl.services.transport.response import StreamTranspor
 from streamspec.reference_impl.services.transport.tasks import Task
 from streamspec.reference_impl.services.transport.watermark import WatermarkStream
 from streamspec.reference_impl.stream.dialect import OPENSEARCH_LATE
-from streamspec.reference_impl.stream.errors import Code, StreamError
+from streamspec.reference_impl.stream.errors import StreamError
 from streamspec.reference_impl.stream.producing import produce_blocking
 from streamspec.reference_impl.stream.table import Phase
 
@@ -51,6 +51,10 @@ class Settings:
     request_timeout_s: float | None = None
     dialect: Dialect = OPENSEARCH_LATE
 
+    def __post_init__(self) -> None:
+        if self.watermark_bytes < 1:
+            raise ValueError(f"a watermark is 1 octet or more, not {self.watermark_bytes}")
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -73,6 +77,7 @@ class StreamTransportService:
         self._ids = itertools.count(1)
         self._ledger = Ledger()
         self._closed = False
+        self._closing: Final = StreamException.unavailable("the service is closed")  # shown, and never raised
 
     def register_request_handler(
         self, action: str, executor: str, reader: Callable[[Any], Any], handler: Handler
@@ -80,11 +85,14 @@ class StreamTransportService:
         """From now on `handler(request, channel, task)` answers this action in that pool, with the request that the
         reader makes of its JSON value (in process: of whatever was given).
 
-        Raises `ValueError` for a name that is taken or no name, and for a pool that there is not. SAME is refused: a
-        handler may wait for its consumer, who would be the one that it keeps waiting.
+        Raises `ValueError` for a name that is taken or no name, for the names of directions, which mean something else
+        in a message, and for a pool that there is not. SAME is refused: a handler may wait for its consumer, who would
+        be the one that it keeps waiting.
         """
         if not 0 < len(action) <= LONGEST_ACTION_CHARS or not action.isprintable():
             raise ValueError(f"an action has a name of 1 to {LONGEST_ACTION_CHARS} characters that can be shown")
+        if action in DIRECTIONS:
+            raise ValueError(f"{action} is a direction, and no action's name")
         if executor == Names.SAME:
             raise ValueError("a handler that waits for its consumer cannot run in the thread that asks")
         if executor not in self.thread_pool:
@@ -135,14 +143,19 @@ class StreamTransportService:
         try:
             if self._closed:
                 raise StreamException.unavailable("the service is closed")
-            self.thread_pool.submit(action.executor, partial(self._handle, action, request, call))
+            take_back = self.thread_pool.submit(action.executor, partial(self._handle, action, request, call))
         except StreamException as refused:
             self._ledger.left(call)
             self._ledger.refused(refused.error_code.name)
             stream.cancel(refused.message)
             raise
-        stream.on_end(partial(self._ledger.ended, call))
+        stream.on_end(partial(self._ended, call, take_back))
         return call
+
+    def _ended(self, call: Call, take_back: Callable[[], bool]) -> None:
+        self._ledger.ended(call)
+        if take_back():  # it was never called
+            self._ledger.left(call)
 
     def tasks(self) -> tuple[Task, ...]:
         """Those at work, the oldest first."""
@@ -158,12 +171,14 @@ class StreamTransportService:
         return self._ledger.figures()
 
     def close(self, grace_s: float = CLOSE_GRACE_S) -> bool:
-        """Take no more requests, end every stream with UNAVAILABLE, and wait for the handlers; whether all have left.
-        What a stream holds its consumer can still take."""
+        """Take no more requests, end with UNAVAILABLE every stream whose handler is at work, and wait for the handlers;
+        whether all have left. What a stream holds its consumer can still take."""
         self._closed = True
-        for call in self._ledger.calls():
+        # The youngest first, or children would be cancelled with their parents.
+        for call in reversed(self._ledger.calls()):
+            call.task.stop_with(self._closing)
             with contextlib.suppress(StreamError):  # of one that has ended by itself
-                call.channel.fail(StreamException.unavailable("the service is closed"))
+                call.channel.fail(self._closing)
         return self.thread_pool.close(grace_s)
 
     def __enter__(self) -> Self:
@@ -188,14 +203,15 @@ class StreamTransportService:
 
     def _end(self, call: Call, raised: BaseException | None) -> None:
         """End what its handler has left open."""
+        failure = None if raised is None else call.channel.classified(raised)
         if call.stream.state is not Phase.OPEN:
             return
-        if raised is None:
+        if failure is None:
             _log.warning("the handler of %s returned without ending its stream", call.task.action)
             self._ledger.unended()
-            raised = StreamError(Code.INTERNAL, "the handler returned without ending its stream")
+            failure = StreamException.internal("the handler returned without ending its stream")
         with contextlib.suppress(StreamError):  # another thread has ended it meanwhile
-            call.channel.fail(exceptions.classified(raised))
+            call.channel.fail(failure)
 
 
 def _read(action: Action, request: Any) -> Any:

@@ -13,9 +13,10 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
+from streamspec.reference_impl.services.transport import exceptions
 from streamspec.reference_impl.stream.errors import StreamError
 from streamspec.reference_impl.stream.marks import EMPTY, END
-from streamspec.reference_impl.stream.table import Phase
+from streamspec.reference_impl.stream.table import ENDED, Phase
 from streamspec.reference_impl.stream.thread_ends import ATOMIC
 from streamspec.reference_impl.stream.threads import Stream
 
@@ -49,7 +50,7 @@ class WatermarkStream(Generic[T]):
     """
 
     __slots__ = (
-        *("_gate", "_items", "_lock", "_reason", "_received_bytes", "_watched", "_watermark"),
+        *("_chosen", "_gate", "_items", "_lock", "_reason", "_received_bytes", "_watched", "_watermark"),
         *("accepted_bytes", "flows", "handed", "sending"),
     )
 
@@ -66,7 +67,8 @@ class WatermarkStream(Generic[T]):
         self._received_bytes = 0
         self.flows = True  # else the gate says what a call is told
         self._watched = False
-        self._reason = ""
+        self._reason: str | None = None  # of the first cancel
+        self._chosen: BaseException | None = None
         self.sending = self.handed = self.accepted_bytes = 0
         self._items.on_end(self._over)
 
@@ -99,6 +101,10 @@ class WatermarkStream(Generic[T]):
             with self._lock:
                 self.sending -= 1
             raise
+        finally:
+            # Who leaves may be the last for whom a completion has waited, and nobody else may come by.
+            if not self.flows:
+                self._settle()
 
     def ahead(self, item: T) -> None:
         """Hand over what comes before every item; of a stream that has ended it is dropped."""
@@ -113,9 +119,27 @@ class WatermarkStream(Generic[T]):
 
     def error(self, failure: BaseException) -> None:
         """End badly, after what was accepted; what waits at the gate is refused."""
+        # One failure is chosen before the gate is asked, or of two at once nobody knew which of them it has taken.
+        with self._lock:
+            is_chosen = self._chosen is None and self.is_open
+            if is_chosen:
+                self._chosen = failure
+            chosen = self._chosen or failure
         self.flows = False
-        self._gate.error(failure)
+        try:
+            self._gate.error(chosen)
+        except StreamError:
+            if not is_chosen or self.failure is not failure:  # else another call has brought this one there
+                raise
+        else:
+            if not is_chosen:
+                self._gate.error(failure)  # too late: the gate says what becomes of it
         self._settle()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """With what producers have ended it, if they have ended it badly."""
+        return self._chosen if self._gate.state is Phase.ERRORED else None
 
     def sleep(self, seconds: float) -> None:
         """A pause for a producer. The end of the stream ends it; after a cancel it raises CANCELLED."""
@@ -142,7 +166,7 @@ class WatermarkStream(Generic[T]):
     @property
     def reason(self) -> str:
         """Why it was cancelled, as far as that was said."""
-        return LATE if self.is_late else self._reason
+        return LATE if self.is_late else self._reason or ""
 
     # The consumer.
 
@@ -173,8 +197,10 @@ class WatermarkStream(Generic[T]):
 
     def cancel(self, reason: str = "") -> bool | None:
         """Nobody wants more: what is held is dropped, and whoever waits at the gate is told. Never raises."""
-        self._reason = self._reason or reason
-        return self._items.cancel(reason)
+        with self._lock:
+            if self._reason is None and self._items.state not in ENDED:
+                self._reason = exceptions.showable(reason)
+        return self._items.cancel(self._reason or "")
 
     @property
     def ended_as(self) -> Phase:

@@ -81,6 +81,10 @@ def test_ok_is_no_exception() -> None:
         StreamException(StreamErrorCode.OK, "fine")
 
 
+def test_a_message_that_has_no_utf_8_is_shown_with_an_escape() -> None:
+    assert StreamException.internal("no \ud800, but №").message == "no \\ud800, but №"
+
+
 def test_metadata_are_a_copy_that_nobody_changes() -> None:
     given = {"shard": "3"}
     failure = StreamException(StreamErrorCode.INTERNAL, "what", metadata=given)

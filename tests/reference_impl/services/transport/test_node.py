@@ -51,9 +51,11 @@ class Endless:
     """Sends for ever, and tells when it has learnt that nobody wants more."""
 
     def __init__(self) -> None:
+        self.begun = threading.Event()
         self.heard = threading.Event()
 
     def __call__(self, request: Any, channel: TransportChannel, task: Task) -> None:
+        self.begun.set()
         try:
             for n in count():
                 channel.send_response_batch({"n": n, "text": "x" * 10_000})
@@ -185,12 +187,14 @@ def test_what_cannot_be_answered_is_refused_by_name_and_begins_nothing(serving_i
             await exchange(port, "/stream/sized?size=many"),
             await exchange(port, "/stream/action?source=%7B"),
             await post(exchange, port, "/stream/action", "NaN"),
+            await post(exchange, port, "/stream/action", '{"size":"\\ud800"}'),
+            await post(exchange, port, "/stream/action", '{"size":1e999}'),
             await exchange(port, "/stream/action?" + "&".join(f"p{n}=1" for n in range(40))),
         )
         return [(status(response), error_of(response)["code"]) for response in asked]
 
     service, told = serving_it(story)
-    assert told == [(404, "NOT_FOUND"), *[(400, "INVALID_ARGUMENT")] * 4]
+    assert told == [(404, "NOT_FOUND"), *[(400, "INVALID_ARGUMENT")] * 6]
     assert service.figures()["calls"] == 0
 
 
@@ -263,6 +267,7 @@ def test_a_client_that_has_left_before_the_head_is_heard(
         return {"type": "http.disconnect"}
 
     async def send(_message: Any) -> None:
+        assert await asyncio.to_thread(endless.begun.wait, LONGEST_S)
         raise BrokenPipeError
 
     async def story() -> bool:
@@ -331,6 +336,66 @@ def test_an_action_is_a_procedure_of_a_message(serving_it: Any, over: str, endle
     assert got[0][:-1] == [HEADER, *batches]
     assert got[1][0] == {**HEADER, "correlation-id": 2}
     assert got[2:] == ["NOT_FOUND", "INVALID_ARGUMENT", "UNIMPLEMENTED"]
+
+
+@pytest.mark.parametrize("over", ["ws", "tcp"])
+def test_half_a_surrogate_pair_in_a_request_or_a_failure_disturbs_no_other_stream(
+    made: Callable[..., StreamTransportService], serving: Any, over: str
+) -> None:
+    def reading(_said: object) -> None:
+        raise StreamException(StreamErrorCode.NOT_FOUND, "no \ud800")
+
+    def raising(_request: object, _channel: TransportChannel, _task: Task) -> None:
+        raise StreamException(StreamErrorCode.NOT_FOUND, "no \ud800")
+
+    def cancelling(_request: object, _channel: TransportChannel, task: Task) -> None:
+        task.cancel("no \ud800")
+
+    service = made()
+    service.register_request_handler("reading", ThreadPool.Names.SEARCH, reading, counting)
+    service.register_request_handler("raising", ThreadPool.Names.SEARCH, lambda said: said, raising)
+    service.register_request_handler("cancelling", ThreadPool.Names.SEARCH, lambda said: said, cancelling)
+
+    async def story() -> list[Any]:
+        async with serving(application(service)) as port, connected(over, port, "/ws") as talk:
+            await talk.say("a", "start", procedure="action", payload={"size": "\ud800"})
+            got = [(await talk.hear("a"))["payload"]["code"]]
+            await talk.say("b", "start", procedure="reading")
+            got.append((await talk.hear("b"))["payload"]["message"])
+            for stream, procedure in (("c", "raising"), ("d", "cancelling")):
+                await talk.say(stream, "start", procedure=procedure)
+                while (said := await talk.hear(stream))["type"] != "stream:error":
+                    pass
+                got.append(said["payload"]["message"])
+            await talk.say("e", "start", procedure="action", payload={"size": 1})
+            return [*got, (await talk.told("e"))[1]]
+
+    told = run(story())
+    assert told == ["INVALID_ARGUMENT", *["no \\ud800"] * 3, {"type": "batch", "n": 1, "response": {"n": 0}}]
+
+
+def test_a_client_that_leaves_is_the_reason_of_its_tasks_cancel(
+    made: Callable[..., StreamTransportService], serving: Any, exchange: Any, endless: Endless
+) -> None:
+    reasons: list[str | None] = []
+
+    def asking(request: Any, channel: TransportChannel, task: Task) -> None:
+        try:
+            endless(request, channel, task)
+        finally:
+            reasons.append(task.reason_cancelled)
+
+    service = made(watermark_bytes=1)
+    service.register_request_handler("asking", ThreadPool.Names.SEARCH, lambda said: said, asking)
+
+    async def story() -> bool:
+        async with serving(application(service)) as port:
+            await exchange(port, "/stream/asking", until=b'"n":2')
+            return await asyncio.to_thread(endless.heard.wait, LONGEST_S)
+
+    assert run(story())
+    assert service.close(LONGEST_S)
+    assert reasons == ["the client has left"]
 
 
 def test_a_server_that_stops_tells_its_streams_and_their_handlers(

@@ -86,6 +86,64 @@ def test_a_job_that_raises_costs_no_thread_and_is_reported(
     assert pools.close(LONGEST_S)
 
 
+def test_a_job_that_is_taken_back_has_no_place_and_never_runs() -> None:
+    pools = ThreadPool({SEARCH: Pool(1, 2)})
+    jobs, ran = Jobs(), []
+    take_back = pools.submit(SEARCH, jobs)
+    assert jobs.running.acquire(timeout=LONGEST_S)
+    assert not take_back()
+    for n in range(20):
+        gone = pools.submit(SEARCH, lambda n=n: ran.append(("gone", n)))  # type: ignore[misc]
+        stays = pools.submit(SEARCH, lambda n=n: ran.append(("stays", n)))  # type: ignore[misc]
+        assert refused(lambda: pools.submit(SEARCH, jobs)).error_code is StreamErrorCode.RESOURCE_EXHAUSTED
+        assert gone()
+        assert not gone()
+        if n < 19:
+            assert stays()
+    assert not pools.close(0)
+    jobs.may_leave.set()
+    assert pools.close(LONGEST_S)
+    assert ran == [("stays", 19)]
+
+
+def test_places_of_jobs_that_were_taken_back_mislead_no_thread() -> None:
+    pools = ThreadPool({SEARCH: Pool(1, 2)})
+    jobs = Jobs()
+    pools.submit(SEARCH, jobs)
+    assert jobs.running.acquire(timeout=LONGEST_S)
+    for take_back in [pools.submit(SEARCH, jobs) for _ in range(2)]:
+        assert take_back()
+    jobs.may_leave.set()
+    for _ in range(3):
+        done = threading.Event()
+        pools.submit(SEARCH, done.set)
+        assert done.wait(LONGEST_S)
+    assert pools.close(LONGEST_S)
+    assert len(jobs.threads) == 1
+
+
+def test_a_thread_that_cannot_be_had_is_refused_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    pools = ThreadPool({SEARCH: Pool(2, 1)})
+    ran: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fails)
+        failure = refused(lambda: pools.submit(SEARCH, lambda: ran.append("refused")))
+        assert failure.error_code is StreamErrorCode.RESOURCE_EXHAUSTED
+        assert failure.message == "thread pool search can have no thread"
+    jobs = Jobs()
+    pools.submit(SEARCH, jobs)
+    assert jobs.running.acquire(timeout=LONGEST_S)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fails)
+        pools.submit(SEARCH, lambda: ran.append("by the thread that there is"))
+    jobs.may_leave.set()
+    assert pools.close(LONGEST_S)
+    assert ran == ["by the thread that there is"]
+
+
 def test_a_closed_pool_runs_what_waits_and_takes_no_more() -> None:
     pools = ThreadPool({SEARCH: Pool(1, 2)})
     jobs, done = Jobs(), threading.Event()

@@ -14,6 +14,7 @@ import pytest
 
 from streamspec.reference_impl.services.transport import (
     Pool,
+    Settings,
     StreamErrorCode,
     StreamException,
     StreamTransportService,
@@ -85,9 +86,9 @@ def test_an_action_is_registered_once(serve: Serve) -> None:
         service.register_request_handler("action", Names.SEARCH, str, ignored)
 
 
-@pytest.mark.parametrize("name", ["", "a\nb", "x" * 257])
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 257, "server", "bidi"])
 def test_an_action_has_a_name(serve: Serve, name: str) -> None:
-    with pytest.raises(ValueError, match="an action has a name"):
+    with pytest.raises(ValueError, match=r"an action has a name|no action's name"):
         serve(ignored).register_request_handler(name, Names.SEARCH, str, ignored)
 
 
@@ -147,6 +148,23 @@ def test_a_full_pool_is_reported_and_disturbs_nobody(serve: Serve, tried: Tried)
     tried.may_leave.set()
     for response in held:
         response.close()
+
+
+def test_a_request_that_was_cancelled_while_it_waited_keeps_nobodys_place(serve: Serve, tried: Tried) -> None:
+    service = serve(tried, {Names.SEARCH: Pool(1, 1)})
+    first = service.send_request("action")
+    tried.channel()
+    service.send_request("action").cancel("too slow")
+    assert service.figures()["open"] == 1
+    assert [task.id for task in service.tasks()] == [1]
+    third = service.send_request("action")
+    tried.may_leave.set()
+    first.close()
+    assert tried.begun.acquire(timeout=LONGEST_S)
+    third.close()
+    assert service.close(LONGEST_S)
+    told = service.figures()
+    assert (told["calls"], told["open"], told["ended"]) == (3, 0, 3)
 
 
 def test_slow_consumers_park_the_threads_of_their_pool_and_nothing_else(serve: Serve) -> None:
@@ -324,6 +342,36 @@ def test_what_a_handler_raises_is_internal_unless_it_names_a_code(serve: Serve) 
         assert (failure.error_code, failure.message) == (code, message)
 
 
+@pytest.mark.parametrize("by", ["raised", "sent"])
+def test_what_a_consumer_is_not_told_of_a_failure_is_in_the_log(
+    serve: Serve, caplog: pytest.LogCaptureFixture, by: str
+) -> None:
+    def handler(_request: object, channel: TransportChannel, _task: Task) -> None:
+        failure = PermissionError("password refused")
+        if by == "raised":
+            raise failure
+        channel.send_response(failure)
+
+    service = serve(handler)
+    with caplog.at_level(logging.WARNING, "streamspec.reference"):
+        assert refused(service.send_request("action").next_response).message == "the handler failed"
+    assert [record.getMessage() for record in caplog.records] == ["the handler of action failed, request [1]"]
+    assert "password refused" in caplog.text
+
+
+def test_in_the_early_dialect_a_failure_after_a_completion_is_no_failure(serve: Serve, tried: Tried) -> None:
+    service = serve(tried, dialect=OPENSEARCH_EARLY)
+    with service.send_request("action") as response:
+        channel = tried.channel()
+        channel.complete_stream()
+        channel.send_response(OSError())
+        assert channel.failure is None
+        assert list(response) == []
+    tried.may_leave.set()
+    assert service.close(LONGEST_S)
+    assert service.figures()["statuses"] == {"OK": 1}
+
+
 def test_a_response_that_nobody_can_write_is_the_handlers_mistake_and_was_not_sent(serve: Serve, tried: Tried) -> None:
     service = serve(tried)
     with service.send_request("action") as response:
@@ -333,6 +381,22 @@ def test_a_response_that_nobody_can_write_is_the_handlers_mistake_and_was_not_se
                 channel.send_response_batch(wrong)
         channel.complete_stream()
         assert list(response) == []
+    tried.may_leave.set()
+
+
+@pytest.mark.parametrize("texts", [{"a": b"x"}, {"a": 1}, {1: "a"}, {"a": None}, {"\ud800": "a"}, {"a": "\ud800"}])
+def test_metadata_and_headers_are_texts_that_can_be_written(serve: Serve, tried: Tried, texts: Any) -> None:
+    service = serve(tried)
+    with service.send_request("action") as response:
+        channel = tried.channel()
+        with pytest.raises(NotSerialisable):
+            channel.send_response_batch("first", metadata=texts)
+        for name, value in texts.items():
+            with pytest.raises(NotSerialisable):
+                channel.set_header(name, value)
+        channel.complete_stream()
+        assert list(response) == []
+        assert response.headers == {}
     tried.may_leave.set()
 
 
@@ -529,6 +593,31 @@ def test_a_cancel_of_a_parent_is_that_of_its_children_and_of_nobody_else(serve: 
         response.close()
 
 
+def test_a_parent_keeps_no_child_whose_stream_has_ended(serve: Serve, tried: Tried) -> None:
+    service = serve(tried)
+    service.register_request_handler("child", Names.GENERIC, str, ignored)
+    with service.send_request("action"):
+        channel = tried.channel()
+        (parent,) = tried.tasks
+        for _ in range(3):
+            assert list(service.send_request("child", parent=parent)) == []
+        assert parent._children == {}
+        assert len(parent._stream._items._used().listeners) == 3  # the stream's, the ledger's, and one for all children
+        channel.complete_stream()
+    tried.may_leave.set()
+
+
+def test_a_child_of_a_parent_that_is_cancelled_already_is_cancelled(serve: Serve, tried: Tried) -> None:
+    service = serve(tried)
+    response = service.send_request("action")
+    tried.channel()
+    response.cancel("enough")
+    child = service.send_request("action", parent=tried.tasks[0])
+    failure = refused(child.next_response)
+    assert (failure.error_code, failure.message) == (StreamErrorCode.CANCELLED, "enough")
+    tried.may_leave.set()
+
+
 def test_a_siblings_cancel_disturbs_nobody(serve: Serve, tried: Tried) -> None:
     service = serve(tried)
     gone, stays = service.send_request("action"), service.send_request("action")
@@ -562,6 +651,48 @@ def test_a_closed_service_ends_its_streams_and_takes_no_more(serve: Serve) -> No
     failure = refused(response.next_response)
     assert (failure.error_code, failure.message) == (StreamErrorCode.UNAVAILABLE, "the service is closed")
     assert code_of(lambda: service.send_request("action")) is StreamErrorCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("way", ["asks", "pauses", "listens"])
+def test_a_closed_service_calls_away_who_neither_sends_nor_returns(serve: Serve, way: str) -> None:
+    begun, left = threading.Event(), threading.Event()
+    reasons: list[str | None] = []
+
+    def handler(_request: object, _channel: TransportChannel, task: Task) -> None:
+        told = threading.Event()
+        task.on_cancel(told.set)
+        begun.set()
+        try:
+            if way == "listens":
+                told.wait()
+            while way == "pauses" or not task.is_cancelled:
+                task.sleep(NEVER_S if way == "pauses" else 0.001)
+        finally:
+            reasons.append(task.reason_cancelled)
+            left.set()
+
+    service = serve(handler)
+    response = service.send_request("action")
+    assert begun.wait(LONGEST_S)
+    assert service.close(LONGEST_S)
+    assert left.is_set()
+    assert reasons == ["the service is closed"]
+    assert code_of(response.next_response) is StreamErrorCode.UNAVAILABLE
+    told = service.figures()
+    assert (told["cancelled"], told["statuses"]) == (0, {"UNAVAILABLE": 1})
+
+
+def test_a_closed_service_ends_children_as_it_ends_their_parents(serve: Serve) -> None:
+    service = serve(lambda _request, _channel, task: task.sleep(NEVER_S))
+    parent = service.send_request("action")
+    child = service.send_request("action", parent=service.tasks()[0])
+    assert service.close(LONGEST_S)
+    assert [code_of(response.next_response) for response in (parent, child)] == [StreamErrorCode.UNAVAILABLE] * 2
+
+
+def test_a_watermark_is_refused_where_it_is_set() -> None:
+    with pytest.raises(ValueError, match="1 octet or more"):
+        Settings(watermark_bytes=0)
 
 
 def test_what_is_told_adds_up(serve: Serve, tried: Tried) -> None:

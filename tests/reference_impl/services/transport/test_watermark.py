@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thread_calls import started_calls
 
 from streamspec.reference_impl.services.transport import watermark
 from streamspec.reference_impl.services.transport.watermark import LEAST_WEIGHT_BYTES, WatermarkStream
@@ -82,6 +83,15 @@ def rest_waited(stream: WatermarkStream[Item]) -> tuple[list[object], object]:
         if not isinstance(item, Item):
             return got, item
         got.append(item.name)
+
+
+def send_though_it_times_out(stream: WatermarkStream[Item], item: Item) -> None:
+    while True:
+        try:
+            return stream.send(item)
+        except StreamError as refused:
+            if refused.code is not Code.TIMED_OUT:
+                raise
 
 
 def test_an_item_is_accepted_below_the_watermark_and_one_may_pass_it(start: Start, until_waiting: UntilWaiting) -> None:
@@ -190,6 +200,87 @@ def test_a_completion_lets_what_waits_go_first(start: Start, until_waiting: Unti
     assert rest(stream) == ["first", "late", END]
     late.result(LONGEST_S)
     assert stream.ended_as is Phase.COMPLETED
+
+
+def test_a_completion_ends_the_stream_when_the_last_who_waited_has_given_up(
+    start: Start, until_waiting: UntilWaiting
+) -> None:
+    stream = made(1)
+    waiting = until_waiting(stream)
+    stream.send(Item("first"))
+    late = start(stream.send, Item("late"), 0.05)
+    waiting()
+    stream.complete()
+    assert code_of(lambda: late.result(LONGEST_S)) in {Code.TIMED_OUT, Code.UNAVAILABLE}
+    assert start(rest_waited, stream).result(LONGEST_S) == (["first"], END)
+    assert stream.sending == 0
+
+
+def test_of_many_failures_at_once_one_is_taken_and_that_is_the_one_that_is_told(start: Start) -> None:
+    failures = [StreamError(Code.INTERNAL, str(n)) for n in range(8)]
+    stream = made()
+    together = threading.Barrier(len(failures))
+
+    def fail(failure: StreamError) -> StreamError | None:
+        together.wait(LONGEST_S)
+        try:
+            stream.error(failure)
+        except StreamError:
+            return None
+        return failure
+
+    calls = [start(fail, failure) for failure in failures]
+    taken = [failure for call in calls if (failure := call.result(LONGEST_S)) is not None]
+    assert taken == [stream.failure]
+    with pytest.raises(StreamError) as told:
+        stream.receive()
+    assert told.value.message == taken[0].message
+
+
+def test_a_failure_is_taken_as_chosen_though_another_call_brings_it_to_the_gate() -> None:
+    stream = made()
+    first, second = StreamError(Code.NOT_FOUND, "first"), StreamError(Code.INTERNAL, "second")
+    ask_gate = stream._gate.error
+    refusals: list[Code] = []
+
+    class Gate:
+        """Between the choice and the gate of the first call the second one comes."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(gate, name)
+
+        def error(self, failure: BaseException) -> None:
+            stream._gate = gate
+            refusals.append(code_of(lambda: stream.error(second)))
+            ask_gate(failure)
+
+    gate = stream._gate
+    stream._gate = Gate()  # type: ignore[assignment]
+    stream.error(first)
+    assert refusals == [Code.UNAVAILABLE]
+    assert stream.failure is first
+    assert rest(stream) == [Code.NOT_FOUND]
+
+
+def test_a_failure_that_was_refused_is_none() -> None:
+    late, early, gone = made(), made(dialect=OPENSEARCH_EARLY), made()
+    late.complete()
+    early.complete()
+    gone.cancel()
+    assert code_of(lambda: late.error(StreamError(Code.INTERNAL, "no"))) is Code.UNAVAILABLE
+    for stream in (early, gone):
+        stream.error(StreamError(Code.INTERNAL, "no"))
+    assert [late.failure, early.failure, gone.failure] == [None] * 3
+
+
+def test_the_reason_is_that_of_the_cancel_that_ended_it() -> None:
+    stream, over = made(), made()
+    stream.cancel()
+    stream.cancel("too late")
+    assert stream.reason == ""
+    over.complete()
+    over.cancel("too late")
+    assert over.reason == ""
 
 
 def test_a_failure_refuses_what_waits_and_shows_behind_what_was_accepted(
@@ -412,11 +503,12 @@ def test_each_producer_keeps_its_order_and_nobody_passes_the_watermark_by_more_t
     watermark_bytes=st.integers(1, 4 * KIB),
     taken=st.integers(0, 24),
     ending=st.sampled_from(["cancel", "error", "complete"]),
+    send_timeout_s=st.sampled_from([None, 0.001]),
 )
 def test_whenever_it_ends_nobody_is_left_waiting_and_what_was_sent_before_a_good_end_arrives(
-    producers: list[list[int]], watermark_bytes: int, taken: int, ending: str
+    producers: list[list[int]], watermark_bytes: int, taken: int, ending: str, send_timeout_s: float | None
 ) -> None:
-    stream = made(watermark_bytes)
+    stream = made(watermark_bytes, send_timeout_s=send_timeout_s)
     sent: list[object] = []
     refusals: list[Code] = []
     cleanups: list[str] = []
@@ -425,7 +517,7 @@ def test_whenever_it_ends_nobody_is_left_waiting_and_what_was_sent_before_a_good
     def produce(who: int, weights: list[int]) -> None:
         try:
             for n, weight in enumerate(weights):
-                stream.send(Item((who, n), weight))
+                send_though_it_times_out(stream, Item((who, n), weight))
                 sent.append((who, n))
         except StreamError as refused:
             refusals.append(refused.code)
@@ -440,7 +532,8 @@ def test_whenever_it_ends_nobody_is_left_waiting_and_what_was_sent_before_a_good
         got.append(item.name)
     end: dict[str, Callable[[], object]] = {"cancel": stream.cancel, "complete": stream.complete}
     end.get(ending, lambda: stream.error(StreamError(Code.INTERNAL, "over")))()
-    more, last = rest_waited(stream)
+    with started_calls(LONGEST_S) as start:
+        more, last = start(rest_waited, stream).result(LONGEST_S)
     got += more
     for thread in threads:
         thread.join(LONGEST_S)
