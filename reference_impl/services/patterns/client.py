@@ -16,7 +16,7 @@ from streamspec.reference_impl.services.patterns.messages import PACKAGE
 from streamspec.reference_impl.services.patterns.methods import CHAT_SERVICE, STREAM_SERVICE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 
     from streamspec.reference_impl.services.patterns.model import ChatMessage, Item, ListItemsRequest, UploadResponse
 
@@ -88,20 +88,15 @@ async def upload_items(
     client: StreamServiceStub, items: Iterable[Item] | AsyncIterable[Item], timeout_s: float | None = None
 ) -> UploadResponse:
     """Send them, close, and receive the answer. Where the server has ended the call in the midst of it, a send fails
-    without saying why: the status is that of the answer. Raises `AioRpcError`; what fails on this side cancels."""
+    without saying why: the status is that of the answer, and it is not waited for until there is something to send.
+    Raises `AioRpcError`; what fails on this side cancels."""
     call = client.UploadItems(timeout=timeout_s)
     ending = _Ending(call)
-    try:
-        with contextlib.suppress(*_OVER):
-            async for item in _each(items):
-                await call.write(item)
-            await call.done_writing()
+    async with _saying(call, items):
         with contextlib.suppress(grpc.aio.AioRpcError):
             answer: UploadResponse = await call
         await ending.check()
         return answer
-    finally:
-        call.cancel()
 
 
 async def chat(
@@ -115,24 +110,33 @@ async def chat(
     cancels."""
     call = client.Chat(timeout=timeout_s)
     ending = _Ending(call)
-    saying: asyncio.Task[None] | None = None
     try:
         await call.initial_metadata()  # from here on we are heard, and hear
-        saying = asyncio.create_task(_say(call, contents))
-        with contextlib.suppress(grpc.aio.AioRpcError):
-            while (message := await call.read()) is not grpc.aio.EOF:
-                await _said(received, message)
-        await ending.check()
+        async with _saying(call, contents):
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                while (message := await call.read()) is not grpc.aio.EOF:
+                    await _said(received, message)
+            await ending.check()
     finally:
-        if saying is not None:
-            saying.cancel()
-            await asyncio.wait({saying})
         call.cancel()
-        if saying is not None and not saying.cancelled():
-            saying.result()  # why it was we who cancelled
 
 
-async def _say(call: Any, contents: Iterable[ChatMessage] | AsyncIterable[ChatMessage]) -> None:
+@contextlib.asynccontextmanager
+async def _saying(call: Any, contents: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[None]:
+    """All of it is said while a block runs. Behind the block nothing more is asked for, and the call is over. Raises
+    why it was we who cancelled."""
+    saying = asyncio.create_task(_say(call, contents))
+    try:
+        yield
+    finally:
+        call.cancel()  # of a call that is over it changes nothing
+        saying.cancel()
+        await asyncio.wait({saying})
+        if not saying.cancelled():
+            saying.result()
+
+
+async def _say(call: Any, contents: Iterable[Any] | AsyncIterable[Any]) -> None:
     try:
         with contextlib.suppress(*_OVER):
             async for message in _each(contents):

@@ -1,7 +1,8 @@
 """`Hub`: what one member says, all the others hear, each in a bounded queue of its own.
 
 A member that does not keep up holds back whoever says something, for so long and no longer; then it is ended, with
-RESOURCE_EXHAUSTED behind all that its queue had taken. Nothing is dropped in silence. Never here: gRPC, a socket.
+RESOURCE_EXHAUSTED behind all that its queue had taken. Nothing is dropped in silence. Until it has left it has its
+queue, and counts. Never here: gRPC, a socket.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from streamspec.reference_impl.stream.aio import Stream
 from streamspec.reference_impl.stream.errors import Code, StreamError
+from streamspec.reference_impl.stream.table import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,11 @@ class Member(Generic[T]):
 
     def __init__(self, inbox_items: int) -> None:
         self.inbox: Stream[T] = Stream(inbox_items)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still hears what is said: it has neither half-closed, nor left, nor been ended."""
+        return self.inbox.state is Phase.OPEN
 
     def end(self, failure: StreamError | None = None) -> None:
         """It hears what has been said, and then this. One that has ended stays as it is."""
@@ -53,21 +60,25 @@ class Hub(Generic[T]):
         self._patience_s = patience_s
         self._most_members = most_members
         self._members: dict[Member[T], None] = {}
+        self._subscribed = 0  # those as well that hear nothing more and still hold a queue
 
     @property
     def members(self) -> int:
+        """How many hear what is said now."""
         return len(self._members)
 
     @contextlib.contextmanager
     def subscribed(self) -> Iterator[Member[T]]:
         """A member from here on, and no longer. Raises RESOURCE_EXHAUSTED where there are too many."""
-        if len(self._members) >= self._most_members:
+        if self._subscribed >= self._most_members:
             raise StreamError(Code.RESOURCE_EXHAUSTED, f"there are at most {self._most_members} subscribers")
         member: Member[T] = Member(self._inbox_items)
         self._members[member] = None
+        self._subscribed += 1
         try:
             yield member
         finally:
+            self._subscribed -= 1
             self._members.pop(member, None)
             member.inbox.cancel()
 

@@ -51,8 +51,7 @@ async def serving(service: StreamService, host: str = LOOPBACK, port: int = 0) -
     server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
     server.add_generic_rpc_handlers((Handlers(services, messages.codec(), board),))
     watch = await grpc_services.add_to(server, (), (messages.described(services),))
-    where = f"[{host}]" if ":" in host else host
-    taken = server.add_insecure_port(f"{where}:{port}")
+    taken = server.add_insecure_port(f"{_named(host)}:{port}")
     await server.start()
     try:
         yield Served(taken, board)
@@ -84,6 +83,11 @@ async def _run(service: StreamService, host: str, port: int, *, tells: bool) -> 
         else:
             served = await stack.enter_async_context(serving(service, host, port))
             port = served.port
-        sys.stdout.write(f"listening grpc://{host}:{port}\n")
+        sys.stdout.write(f"listening grpc://{_named(host)}:{port}\n")
         sys.stdout.flush()
         await stop.wait()
+
+
+def _named(host: str) -> str:
+    """As a URL has it: an address of IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host

@@ -140,9 +140,9 @@ class StreamService:
                 await asyncio.wait({hearing})
 
     async def _hear(self, stream: ServerStream[ChatMessage, ChatMessage], member: Member[ChatMessage]) -> None:
-        """However the client's side ends, the member's queue ends so."""
+        """However the client's side ends, the member's queue ends so. One that was ended is listened to no more."""
         try:
-            while (message := await stream.recv()) is not END:
+            while (message := await stream.recv()) is not END and member.is_open:
                 check_message(message)
                 await self.chats.broadcast(message, member)
         except Exception as failure:  # noqa: BLE001 -- whoever sends is the one who is told

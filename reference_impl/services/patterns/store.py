@@ -26,8 +26,10 @@ MOST_BATCH_ITEMS: Final = 1_000
 MOST_BATCH_BYTES: Final = 4 * 1024 * 1024  # of a batch with more than one item
 IN_MEMORY: Final = ":memory:"
 _TABLE: Final = "CREATE TABLE IF NOT EXISTS items (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, data BLOB)"
+# Of a text `substr` sees only what is ahead of a U+0000; of its octets it sees all, and of none it makes NULL.
 _BATCH: Final = (
-    "SELECT id, name, data FROM items WHERE id > :after AND substr(name, 1, :chars) = :prefix ORDER BY id LIMIT :most"
+    "SELECT id, name, data FROM items WHERE id > :after"
+    " AND (:octets = 0 OR substr(CAST(name AS BLOB), 1, :octets) = :prefix) ORDER BY id LIMIT :most"
 )
 _INSERT: Final = "INSERT INTO items (name, data) VALUES (?, ?)"
 
@@ -68,7 +70,8 @@ class ItemStore:
         after = cursors.last_id(cursor)
         if not 1 <= most_items <= MOST_BATCH_ITEMS:
             raise StreamError(Code.INVALID_ARGUMENT, f"a batch has from 1 to {MOST_BATCH_ITEMS} items")
-        values = {"after": after, "prefix": prefix, "chars": len(prefix), "most": most_items + 1}
+        begin = prefix.encode()
+        values = {"after": after, "prefix": begin, "octets": len(begin), "most": most_items + 1}
         return await self._asked("failed to fetch items", lambda db: _batch(db.execute(_BATCH, values), most_items))
 
     async def get(self, item_id: int) -> Item:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import select
 import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -90,14 +91,14 @@ def test_who_says_nothing_or_too_much_has_no_answer(monkeypatch: pytest.MonkeyPa
 
 
 @contextlib.contextmanager
-def spawned(*options: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def spawned(*options: str, host: str = "127.0.0.1") -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     command = [sys.executable, "-W", "error", "-m", "streamspec.reference_impl.services.patterns", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             assert select.select([process.stdout], [], [], LONGEST_S)[0], "it never said that it listens"
             line = process.stdout.readline()
-            assert line.startswith(b"listening grpc://127.0.0.1:"), line
+            assert line.startswith(f"listening grpc://{host}:".encode()), line
             yield process, int(line.rpartition(b":")[2])
         finally:
             process.kill()
@@ -119,3 +120,19 @@ def test_the_command_serves_until_it_is_told_to_stop(options: tuple[str, ...], t
         told(story(port, lambda: process.send_signal(signal.SIGTERM)))
         out, err = process.communicate(timeout=LONGEST_S)
         assert (process.returncode, out, err) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("options", [(), ("--tells",)])
+def test_the_command_says_where_it_listens_as_a_url_has_it(options: tuple[str, ...]) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as own:
+            own.bind(("::1", 0))
+    except OSError:
+        pytest.skip("there is no IPv6 here")
+
+    async def story(port: int) -> None:
+        async with grpc.aio.insecure_channel(f"[::1]:{port}") as channel:
+            assert (await upload_items(StreamServiceStub(channel), items(3))).item_count == 3
+
+    with spawned("--host", "::1", *options, host="[::1]") as (_, port):
+        told(story(port))

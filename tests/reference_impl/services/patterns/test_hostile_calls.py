@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import pytest
+from http2_octets import dialled, message
 from served_patterns import LONGEST_S, Patterns, items, outcome, patterns, refusal, until
 
-from streamspec.reference_impl.grpc_names import MOST_MESSAGE_BYTES
+from streamspec.reference_impl.grpc_names import MOST_MESSAGE_BYTES, MOST_METADATA_BYTES
 from streamspec.reference_impl.services.patterns.calling import BUFFER_ITEMS, SENT_AHEAD_ITEMS
 from streamspec.reference_impl.services.patterns.model import (
     MOST_CONTENT_BYTES,
@@ -241,6 +242,19 @@ def test_where_one_request_is_due_none_and_two_are_refused(method: str) -> None:
     told(story())
 
 
+@pytest.mark.parametrize(("octets", "status"), [(MOST_METADATA_BYTES // 2, "0"), (20_000, "8")])
+def test_metadata_have_a_bound_in_whatever_code_they_come(octets: int, status: str) -> None:
+    async def story() -> None:
+        async with patterns() as served, dialled(served.served.port) as wire:
+            number = wire.call(f"{SERVICE}CreateItem", message(b"\x12\x01a"), headers=(("x-large", "a" * octets),))
+            assert (await wire.over(number)).status == status
+            await until(lambda: not served.served.board.open)
+            found, _, _ = await outcome(served.stub.ListItems(ListItemsRequest()))
+            assert len(found) == (status == "0")
+
+    told(story())
+
+
 @pytest.mark.parametrize(
     "path", ["/streampatterns.StreamService/Nothing", "/StreamService/Chat", "/streampatterns/Chat"]
 )
@@ -275,6 +289,29 @@ def test_a_subscriber_that_does_not_read_is_ended_by_name_and_the_others_hear_ev
                 "none is left out"
             )
             assert len(found) < count
+
+    told(story())
+
+
+def test_a_subscriber_that_was_ended_is_listened_to_no_more() -> None:
+    async def story() -> None:
+        async with patterns(inbox_items=4, patience_s=0.05) as served:
+            slow, quick, speaker = served.stub.Chat(), served.stub.Chat(), served.stub.Chat()
+            for call in (slow, quick, speaker):
+                await call.initial_metadata()
+            hearing = asyncio.create_task(outcome(quick))
+            await slow.write(ChatMessage("before"))
+            while served.service.chats.members == 3:
+                await speaker.write(ChatMessage("x" * 10_000))
+            for _ in range(3):
+                await slow.write(ChatMessage("after"))
+            await speaker.done_writing()
+            assert (await outcome(speaker))[1] == "OK"
+            assert (await outcome(slow))[1] == "RESOURCE_EXHAUSTED"
+            await quick.done_writing()
+            found, status, _ = await hearing
+            said = {message.content for message in found}
+            assert (said & {"before", "after"}, status) == ({"before"}, "OK")
 
     told(story())
 

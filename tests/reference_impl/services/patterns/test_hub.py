@@ -174,6 +174,30 @@ def test_there_are_no_more_members_than_there_may_be() -> None:
     told(story())
 
 
+def test_one_that_hears_nothing_more_counts_until_it_has_left() -> None:
+    async def story() -> None:
+        hub: Hub[int] = Hub(inbox_items=1, patience_s=0.01, most_members=2)
+
+        def is_full() -> bool:
+            with contextlib.ExitStack() as stack:
+                try:
+                    stack.enter_context(hub.subscribed())
+                except StreamError as refused:
+                    return refused.code is Code.RESOURCE_EXHAUSTED
+            return False
+
+        with hub.subscribed() as slow:
+            with hub.subscribed() as closed:
+                hub.unsubscribe(closed)
+                await hub.broadcast(1)
+                await hub.broadcast(2)
+                assert (hub.members, slow.is_open, closed.is_open) == (0, False, False)
+                assert is_full()
+            assert not is_full()
+
+    told(story())
+
+
 def test_a_queue_that_holds_nothing_is_no_queue() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Hub(inbox_items=0)

@@ -186,6 +186,55 @@ def test_an_upload_whose_items_cannot_be_made_is_cancelled_and_nothing_is_kept()
     told(story())
 
 
+@pytest.mark.parametrize(
+    ("first", "timeout_s", "status"),
+    [(Item(7), None, "INVALID_ARGUMENT"), (Item(name="good"), 0.2, "DEADLINE_EXCEEDED")],
+)
+def test_an_upload_that_is_over_waits_for_no_item_more(first: Item, timeout_s: float | None, status: str) -> None:
+    closed: list[bool] = []
+
+    async def waiting() -> AsyncIterator[Item]:
+        try:
+            yield first
+            await asyncio.Event().wait()
+        finally:
+            closed.append(True)
+
+    async def story() -> None:
+        async with patterns() as served:
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await upload_items(served.stub, waiting(), timeout_s)
+            assert raised.value.code().name == status
+            assert closed == [True]
+            assert await listed(served) == []
+
+    told(story())
+
+
+def test_an_upload_that_is_given_up_is_cancelled_and_asks_for_no_item_more() -> None:
+    closed = asyncio.Event()
+
+    async def waiting() -> AsyncIterator[Item]:
+        try:
+            yield Item(name="never")
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    async def story() -> None:
+        async with patterns() as served:
+            uploading = asyncio.create_task(upload_items(served.stub, waiting()))
+            await until(lambda: served.told["open"] == 1)
+            uploading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await uploading
+            await closed.wait()
+            await until(lambda: served.told["cancelled"] == 1)
+            assert await listed(served) == []
+
+    told(story())
+
+
 # -- both --------------------------------------------------------------------------------------------------------------
 
 

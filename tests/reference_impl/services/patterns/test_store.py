@@ -60,6 +60,26 @@ def test_batches_of_any_size_are_the_whole_in_order(names: list[str], batch_item
     told(story)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "found"),
+    [
+        ("", ["a\0b", "a", "a\0", "\0", "", "№"]),
+        ("a", ["a\0b", "a", "a\0"]),
+        ("a\0", ["a\0b", "a\0"]),
+        ("a\0b", ["a\0b"]),
+        ("\0", ["\0"]),
+        ("№", ["№"]),
+        ("№\0", []),
+    ],
+)
+def test_a_prefix_is_compared_whole_whatever_is_in_it(prefix: str, found: list[str]) -> None:
+    async def story(store: ItemStore) -> None:
+        await store.bulk_create([Item(name=name) for name in ("a\0b", "a", "a\0", "\0", "", "№")])
+        assert named(await listed(store, 2, prefix)) == found
+
+    told(story)
+
+
 def test_what_is_created_and_deleted_in_between_changes_no_other_item() -> None:
     async def story(store: ItemStore) -> None:
         await store.bulk_create(items(6))
