@@ -52,12 +52,16 @@ def discover(source: str, **options: Any) -> None:
             sys.exit(SIGNAL_EXITS["SIGINT"])
         from streamspec.harness.survey import showing
 
-        if options["target"]:
-            _write(found, url, Path(options["target"]), force=options["force"])
+        refused = _written(found, url, options) if options["target"] else None
         shown = showing.document if options["as_json"] else showing.table
         with pipe():
             write(sys.stdout, shown(found, unary=options["unary"]))
-    sys.exit(0 if showing.chosen_of(found, unary=options["unary"]) or found.uses else EXIT_NOTHING_RAN)
+        if not (showing.chosen_of(found, unary=options["unary"]) or found.uses):
+            if refused:
+                click.echo(f"streamspec: {refused}", err=True)
+            sys.exit(EXIT_NOTHING_RAN)
+        if refused:
+            raise refused
 
 
 def _survey(source: str, options: dict[str, Any]) -> tuple[Survey, str]:
@@ -65,9 +69,9 @@ def _survey(source: str, options: dict[str, Any]) -> tuple[Survey, str]:
     path = Path(source)
     of_servers = [name for name in ("headers", "cacert") if options[name]]
     target = Path(options["target"]) if options["target"] else None
-    if target and target.exists() and not options["force"]:
+    if target and _is_there(target) and not options["force"]:
         raise UsageError(f"--write {target}: it is there already; --force writes over it")
-    if "://" not in source and (path.exists() or ":" not in source):
+    if "://" not in source and (_is_there(path) or ":" not in source):
         from streamspec.harness.survey import tree
 
         if of_servers:
@@ -84,16 +88,32 @@ def _survey(source: str, options: dict[str, Any]) -> tuple[Survey, str]:
         cacert=Path(options["cacert"]) if options["cacert"] else None,
         timeout_s=options["timeout_s"],
     )
+    if server.cacert and not server.secure:
+        raise UsageError(f"--cacert: {server.url} is asked without TLS; with it, it is grpcs://")
     return reflection.survey_of(server), server.url
 
 
-def _write(found: Survey, url: str, target: Path, *, force: bool) -> None:
-    """Raises `UsageError`, also where the file came to be meanwhile."""
+def _is_there(path: Path) -> bool:
+    """Not what can be no path, and not what we may not look at: whoever opens it says why."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _written(found: Survey, url: str, options: dict[str, Any]) -> UsageError | None:
+    """Why no target file could be written, and what was found is worth to be shown all the same. Raises `UsageError`
+    where it is the place that is wrong, also if a file came to be there meanwhile."""
     from streamspec.harness.survey import target_words
 
-    text = target_words.text(found, url)
     try:
-        with target.open("w" if force else "x", encoding="utf-8") as file:
+        text = target_words.text(found, url)
+    except UsageError as nothing:
+        return nothing
+    target = options["target"]
+    try:
+        with Path(target).open("w" if options["force"] else "x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise UsageError(f"--write {target}: {error.strerror}") from error
+    return None

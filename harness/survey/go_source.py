@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from streamspec.harness.survey.go_tokens import Function, GoFile, Parameter, Token
 
 CALLS: Final = frozenset({"Send", "Recv", "SendAndClose", "CloseAndRecv", "CloseSend"})
+_CHAIN_MAX: Final = 100  # words ahead of a call that are looked at for what it is called on
 _OF_CLIENTS: Final = frozenset({"CloseAndRecv", "CloseSend"})
 _TYPE: Final = re.compile(r"(?P<method>[A-Z]\w*_[A-Z]\w*)(?P<side>Server|Client)")
 _CONTEXT: Final = re.compile(r"ctx|context", re.IGNORECASE)
@@ -157,7 +158,7 @@ def _calls(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
     for n in range(2, len(tokens)):
         if tokens[n].word in CALLS and tokens[n - 1].word == "." and tokens[n - 2].is_name:
             at = n - 2
-            while at > 1 and tokens[at - 1].word == "." and tokens[at - 2].is_name:
+            while at > 1 and n - at < _CHAIN_MAX and tokens[at - 1].word == "." and tokens[at - 2].is_name:
                 at -= 2
             yield n, "".join(token.word for token in tokens[at : n - 1])
 

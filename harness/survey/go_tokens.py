@@ -20,6 +20,7 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _CLOSING: Final[Mapping[str, str]] = {"(": ")", "[": "]", "{": "}"}
+_RESULT_MAX: Final = 200  # words and brackets between the parameters of a function and its body
 _NAME: Final = re.compile(r"[^\W\d]\w*")
 
 
@@ -141,7 +142,9 @@ def _body(tokens: Sequence[Token], closes: Mapping[int, int], close: int) -> int
     """The brace that opens the body behind these parameters: on the line of what is ahead of it, where Go's rule of the
     semicolon has it (Go spec, Semicolons). None for what is only a type, or declared elsewhere."""
     at = close + 1
-    while at < len(tokens) and tokens[at].line == tokens[at - 1].line:
+    for _ in range(_RESULT_MAX):
+        if at >= len(tokens) or tokens[at].line != tokens[at - 1].line:
+            break
         word = tokens[at].word
         if word in {"interface", "struct"} and word_at(tokens, at + 1) == "{":
             at = closes[at + 1] + 1

@@ -189,10 +189,18 @@ class _Reader:
             self.services.append(self._full(name))
             self.scopes.append(("service", self._full(name)))
         elif "group" in words[:2] and "=" in words:  # proto2: a field and the message that it holds
-            self._open("message", words[words.index("group") + 1])
+            self._group([*words[words.index("group") + 1 :], "", ""])
         elif keyword in {"oneof", "extend"}:
             self.scopes.append((keyword, self._scope()))
         else:
+            self._skip_opened()
+
+    def _group(self, words: list[str]) -> None:
+        """What stands behind the word `group`."""
+        if _WORD.fullmatch(words[0]) and words[1] == "=":
+            self._open("message", words[0])
+        else:
+            self.problems.append((self.at[self.place - 1].line, "a group that cannot be read"))
             self._skip_opened()
 
     def _open(self, what: str, name: str) -> None:

@@ -33,6 +33,8 @@ _PLAIN: Final = frozenset({"grpc", "http"})
 _SECURE: Final = frozenset({"grpcs", "https"})
 _SERVICES_MAX: Final = 10_000
 _ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024  # of one answer
+_NOTES_MAX: Final = 1_000
+_LATE: Final = "no answer within its deadline"
 _OPTIONS: Final = (("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0))  # this server is asked, once
 _WORDS_CHARS: Final = 200
 _KEY: Final = re.compile(r"[0-9a-z_.-]+")  # what gRPC can carry as metadata
@@ -82,7 +84,7 @@ def survey_of(server: Server, clock: Callable[[], float] = time.monotonic) -> Su
     options = (*_OPTIONS, ("grpc.max_receive_message_length", _ANSWER_BYTES_MAX))
     with _channel(server, options) as channel:
         for version in VERSIONS:
-            asking = _Asking(channel, version, server, lambda: max(0.001, due - clock()))
+            asking = _Asking(channel, version, server, lambda: due - clock())
             try:
                 return _told(server, asking)
             except grpc.RpcError as error:
@@ -106,7 +108,7 @@ def _channel(server: Server, options: Sequence[tuple[str, Any]]) -> grpc.Channel
 def _words(error: Any) -> str:
     code, details = error.code().name, printable(error.details() or "", _WORDS_CHARS)
     if code == "DEADLINE_EXCEEDED":
-        return "no answer within its deadline"
+        return _LATE
     if code in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
         return f"{code}: it wants credentials, say -H 'Authorization: Bearer …' ({details})"
     return f"{code} ({details})" if details else code
@@ -114,7 +116,7 @@ def _words(error: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """One version of reflection on one channel; `left_s` is the time that is left."""
+    """One version of reflection on one channel; `left_s` is the time that is left, none or less when it is up."""
 
     channel: grpc.Channel
     version: str
@@ -138,62 +140,84 @@ class _Asking:
             for name in symbols
         )
         metadata = tuple((name.lower(), value) for name, value in self.server.headers)
-        yield from call(requests, timeout=self.left_s(), metadata=metadata)
+        yield from call(requests, timeout=max(0.001, self.left_s()), metadata=metadata)
+
+    def check(self) -> None:
+        """What was told is read in the server's time as well. Raises `NoVerdict` when that is up."""
+        if self.left_s() <= 0:
+            raise NoVerdict(f"{self.server.url}: {_LATE}")
+
+
+@dataclass(slots=True)
+class _Notes:
+    """Each once, and no more than there may be: a server can give reason for any number."""
+
+    found: dict[Note, None] = field(default_factory=dict)
+
+    def add(self, file: str, text: str) -> None:
+        if len(self.found) < _NOTES_MAX:
+            self.found[Note(Place(file), text)] = None
+        elif Note(Place(file), text) not in self.found:
+            self.found[Note(Place("?"), f"there was more to be noted than {_NOTES_MAX} times")] = None
 
 
 def _told(server: Server, asking: _Asking) -> Survey:
-    notes: list[Note] = []
+    notes = _Notes()
     names = _services(server, asking, notes)
     methods: list[Method] = []
-    seen: set[str] = set()
+    due = set(names)
     for name, answer in zip(names, asking.answers(names), strict=False):
-        if name in seen:
+        if name not in due:
             continue
         if answer.HasField("error_response"):
             told = printable(answer.error_response.error_message, _WORDS_CHARS)
-            notes.append(Note(Place(name), f"the server does not describe it: {told}"))
+            notes.add(name, f"the server does not describe it: {told}")
             continue
         for data in answer.file_descriptor_response.file_descriptor_proto:
-            methods += _methods(data, set(names) - seen, seen, notes)
-        if name not in seen:
-            notes.append(Note(Place(name), "the server does not describe it"))
+            methods += _methods(data, due, notes, asking)
+        if name in due:
+            notes.add(name, "the server does not describe it")
     listed, _ = merged(methods, ())
-    return Survey(server.url, listed, (), tuple(notes))
+    return Survey(server.url, listed, (), tuple(notes.found))
 
 
-def _services(server: Server, asking: _Asking, notes: list[Note]) -> list[str]:
+def _services(server: Server, asking: _Asking, notes: _Notes) -> list[str]:
     first = next(asking.answers([""]), None)
     if first is None or not first.HasField("list_services_response"):
         raise NoVerdict(f"{server.url}: it does not list its services")
     told = [service.name for service in first.list_services_response.service]
     names = sorted({name for name in told if _NAME.fullmatch(name)})
     if len(names) < len(set(told)):
-        notes.append(Note(Place(server.url), "it lists services whose names are none"))
+        notes.add(server.url, "it lists services whose names are none")
     if len(names) > _SERVICES_MAX:
-        notes.append(Note(Place(server.url), f"of {len(names)} services the first {_SERVICES_MAX} were asked about"))
+        notes.add(server.url, f"of {len(names)} services the first {_SERVICES_MAX} were asked about")
     return names[:_SERVICES_MAX]
 
 
-def _methods(data: bytes, wanted: set[str], seen: set[str], notes: list[Note]) -> Iterator[Method]:
-    """Those of the wanted services in one file descriptor; what has no such name as proto has is left out."""
+def _methods(data: bytes, due: set[str], notes: _Notes, asking: _Asking) -> Iterator[Method]:
+    """Those of the services that are due in one file descriptor, and then are not due any more; what has no such name
+    as proto has is left out. Raises `NoVerdict` when the time is up."""
     from google.protobuf import descriptor_pb2
     from google.protobuf.message import DecodeError
 
+    asking.check()
     try:
         file = descriptor_pb2.FileDescriptorProto.FromString(data)
     except DecodeError:
-        notes.append(Note(Place("?"), "a file descriptor that cannot be read"))
+        notes.add("?", "a file descriptor that cannot be read")
         return
-    place = Place(printable(file.name, _WORDS_CHARS) or "?")
+    place = printable(file.name, _WORDS_CHARS) or "?"
     for service in file.service:
+        asking.check()
         full = f"{file.package}.{service.name}" if file.package else service.name
-        if full not in wanted or full in seen:
+        if full not in due:
             continue
-        seen.add(full)
+        due.discard(full)
         for method in service.method:
+            asking.check()
             types = method.input_type.removeprefix("."), method.output_type.removeprefix(".")
             if not all(_NAME.fullmatch(name) for name in (method.name, *types)):
-                notes.append(Note(place, f"{full} has a method whose names are none"))
+                notes.add(place, f"{full} has a method whose names are none")
                 continue
             kind = kind_of(client_streams=method.client_streaming, server_streams=method.server_streaming)
-            yield Method(full, method.name, kind, *types, "reflection", place)
+            yield Method(full, method.name, kind, *types, "reflection", Place(place))

@@ -77,6 +77,8 @@ def _texts(root: Path, bounds: Bounds, notes: list[Note]) -> Iterator[tuple[str,
         found = [(place.name, place)] if place.is_file() else _files(place, bounds, notes)
     except OSError as error:
         raise UsageError(f"{shown(str(root))}: {error.strerror}") from error
+    except RuntimeError as error:  # until Python 3.13, which has an OSError for it
+        raise UsageError(f"{shown(str(root))}: links that lead to each other") from error
     total = 0
     for count, (name, path) in enumerate(found):
         if count == bounds.files:

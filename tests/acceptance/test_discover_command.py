@@ -62,6 +62,19 @@ def test_nothing_that_streams_is_exit_5(home: Path) -> None:
     assert (done.returncode, done.stdout) == (5, "0 streaming methods\n")
 
 
+def test_nothing_that_streams_is_exit_5_where_it_was_to_be_written_too(home: Path) -> None:
+    (home / "unary.proto").write_text("service S { rpc A(M) returns (M); }\nmessage M {}\n")
+    done = streamspec(home, "discover", "unary.proto", "--write", "streamspec.toml")
+    assert (done.returncode, done.stdout) == (5, "0 streaming methods in 1 file\n")
+    assert done.stderr == "streamspec: unary.proto: no streaming method was found that a target file could name\n"
+    both = streamspec(home, "discover", "unary.proto", "--all", "--write", "streamspec.toml")
+    assert (both.returncode, both.stdout.splitlines()[1:]) == (
+        2,
+        ["unary  S/A     M -> M               unary.proto:1", "0 streaming methods (1 unary) in 1 file"],
+    )
+    assert not (home / "streamspec.toml").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
@@ -69,10 +82,16 @@ def test_nothing_that_streams_is_exit_5(home: Path) -> None:
         (("api", "-H", "a: b"), 2, "no server is asked about a path"),
         (("ws://127.0.0.1:1",), 2, "reflection is asked of grpc://"),
         (("api", "--write", "no/such/folder.toml"), 2, "No such file or directory"),
+        (("n" * 300,), 2, "File name too long"),
+        (("n" * 300 + ":",), 2, "it names no host and port"),
+        (("api", "--write", "n" * 300), 2, "File name too long"),
+        (("loop",), 2, "loop: "),
+        (("127.0.0.1:1", "--cacert", "ca.pem"), 2, "grpc://127.0.0.1:1 is asked without TLS"),
         (("127.0.0.1:1",), 3, "UNAVAILABLE"),
     ],
 )
 def test_errors_are_one_line_by_blame(home: Path, words: tuple[str, ...], code: int, told: str) -> None:
+    (home / "loop").symlink_to("loop")
     done = streamspec(home, "discover", *words)
     assert done.returncode == code
     assert done.stderr.startswith("streamspec: ")

@@ -13,6 +13,7 @@ from streamspec.harness.survey.go_tokens import read
 from streamspec.harness.survey.merging import merged
 
 HEAD = "package p\n"
+MANY = 20_000
 PIECES = (
     *("func", "go", "s", "stream", "List", "(", ")", "[", "]", "{", "}", ",", ".", ":=", "=", "*", "\n", "ctx", "err"),
     *(
@@ -173,3 +174,15 @@ def test_no_text_breaks_the_reader(pieces: list[str], blank: str) -> None:
     assert {call.line for use in told for call in use.calls} | {use.place.line for use in told} <= set(lines)
     methods, notes = described(file, "p.go")
     assert {method.place.line for method in methods} | {note.place.line for note in notes} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "calls"),
+    [("func f() {\n a.stream" + ".Send" * MANY + "()\n}\n", MANY), ("func f() x " * MANY + "\n", 0)],
+    ids=["a chain", "a line"],
+)
+def test_no_line_however_long_takes_more_than_its_length(text: str, calls: int) -> None:
+    file = read(HEAD + text)
+    found = uses(file, "a.go")
+    assert len(file.functions) == bool(calls)
+    assert sum(len(use.calls) for use in found) <= calls

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamspec.harness.survey.proto_names import methods
 from streamspec.harness.survey.proto_source import read, tokens
@@ -19,6 +21,12 @@ service StreamService {
   rpc Chat(stream ChatMessage) returns (stream ChatMessage);
 }
 """
+
+PIECES = (
+    *("service", "message", "group", "oneof", "extend", "enum", "option", "package", "import", "public", "export"),
+    *("rpc", "stream", "returns", "M", "a.b", ".", "=", "1", "{", "}", "(", ")", "[", "]", "<", ">", ";", '"', "'x'"),
+    *("rpc A(M) returns (stream M);", "service S {", "message M {", "//", "/*", "\n"),
+)
 
 
 def kinds(text: str) -> list[tuple[str, str]]:
@@ -92,10 +100,25 @@ def test_methods_behind_one_that_cannot_be_read_are_read() -> None:
         ("service S {\n rpc A(B) returns (C);\n", (2, "the file ends inside of S")),
         ("}\n", (1, "a brace closes that none has opened")),
         ("service S {\n rpc A(B\n}\nmessage M {}", (2, "a method that cannot be read")),
+        ("message M {\n = group {}\n}", (2, "a group that cannot be read")),
+        ("message M {\n group = {}\n}", (2, "a group that cannot be read")),
     ],
 )
 def test_a_file_that_is_none_says_where(text: str, problem: tuple[int, str]) -> None:
     assert problem in read(text).problems
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=20))
+def test_no_text_whatever_breaks_the_reader(pieces: list[str]) -> None:
+    text = " ".join(pieces)
+    found = methods({"a.proto": read(text)})
+    again = methods({"a.proto": read(f"{text}\n/* */")})
+    assert found == again
+
+
+@pytest.mark.parametrize("broken", ["message M { = group {} }", "message M { optional group = { } }"])
+def test_what_stands_behind_a_group_that_cannot_be_read_is_read(broken: str) -> None:
+    assert kinds(f"{broken} service S {{ rpc A(M) returns (stream M); }}") == [("S/A", "server")]
 
 
 def test_nothing_nests_too_deep_to_be_read() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Answer = Callable[[Any], Any]
 
 V1, V1ALPHA = reflection.VERSIONS
+LONGEST_S = 30.0
 
 
 def described(*services: str) -> bytes:
@@ -172,6 +174,53 @@ def test_what_a_server_does_not_describe_is_a_note(answer: Any, told: str) -> No
         found = survey_of(server)
     assert found.methods == ()
     assert found.notes[0].text == told
+
+
+def of_many_methods(count: int) -> bytes:
+    file = descriptor_pb2.FileDescriptorProto(name="hub.proto", package="a")
+    service = file.service.add(name="Hub")
+    for n in range(count):
+        service.method.add(name=f"M{n}", input_type=".a.Ask", output_type=".a.Item")
+    return file.SerializeToString()
+
+
+def of_one_service(answer: Any) -> Answer:
+    return lambda request: listing("a.Hub") if request.WhichOneof("message_request") == "list_services" else answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [files(*[b""] * 5_000), files(described(*(f"S{n}" for n in range(5_000)))), files(of_many_methods(5_000))],
+    ids=["files", "services", "methods"],
+)
+def test_what_a_server_tells_is_read_in_its_time_too(answer: Any) -> None:
+    ticks = itertools.count()
+    with served(of_one_service(answer)) as server, pytest.raises(NoVerdict, match="no answer within its deadline"):
+        survey_of(replace(server, timeout_s=LONGEST_S), lambda: next(ticks) * LONGEST_S / 1_000)
+
+
+def test_many_files_and_many_services_are_read_in_linear_time() -> None:
+    names = [f"a.S{n}" for n in range(5_000)]
+    asked = iter(range(len(names)))
+
+    def answers(request: Any) -> Any:
+        if request.WhichOneof("message_request") == "list_services":
+            return listing(*names)
+        return files() if next(asked) else files(*[b""] * 100_000)
+
+    with served(answers) as server:
+        found = survey_of(server)  # which has 10 s
+    assert (found.methods, len(found.notes)) == ((), 1_001)
+    assert found.notes[-1].text == "there was more to be noted than 1000 times"
+
+
+def test_the_same_is_noted_once() -> None:
+    with served(of_one_service(files(*[b"\xff"] * 5_000))) as server:
+        found = survey_of(server)
+    assert [note.text for note in found.notes] == [
+        "a file descriptor that cannot be read",
+        "the server does not describe it",
+    ]
 
 
 def test_names_that_are_none_are_left_out_and_told() -> None:

@@ -40,7 +40,7 @@ def test_a_single_file_is_read(tmp_path: Path) -> None:
     assert names(survey_of(tmp_path / "one.proto")) == ["p.S/A"]
 
 
-@pytest.mark.parametrize("folder", [".git", ".hidden", "vendor", "node_modules"])
+@pytest.mark.parametrize("folder", [".git", ".hidden", "vendor", "node_modules", "testdata"])
 def test_hidden_folders_and_those_of_others_are_left_out(tmp_path: Path, folder: str) -> None:
     (tmp_path / "x" / folder).mkdir(parents=True)
     (tmp_path / "x" / folder / "one.proto").write_text(PROTO)
@@ -100,6 +100,14 @@ def test_what_is_no_source_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.txt").write_text("no")
     with pytest.raises(UsageError, match=name):
         survey_of(tmp_path / name)
+
+
+def test_links_that_lead_to_each_other_and_names_that_are_too_long_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "pool")
+    (tmp_path / "pool").symlink_to(tmp_path / "loop")
+    for name in ("loop", "loop/api", "n" * 300):
+        with pytest.raises(UsageError, match=r"links|name too long"):
+            survey_of(tmp_path / name)
 
 
 def test_one_method_in_proto_generated_code_and_a_handler_is_one_line(tmp_path: Path) -> None:
