@@ -164,6 +164,8 @@ def start_of(said: Said) -> Start:
     metadata = _value(said, "metadata", None)
     if not isinstance(metadata, dict | None):
         raise _wrong("metadata is an object")
+    if any(map(_has_half_a_pair, (text for pair in (metadata or {}).items() for text in pair))):
+        raise _wrong("metadata have no half of a surrogate pair")
     credit = whole(said.members["credit"], MOST_CREDIT) if "credit" in said.members else None
     priority = whole(said.members["priority"], TOP_PRIORITY) if "priority" in said.members else 0
     fields = tuple((name.lower(), value) for name, value in (metadata or {}).items() if isinstance(value, str))
@@ -183,6 +185,11 @@ def _value(said: Said, name: str, default: Any) -> Any:
 
 def _wrong(message: str) -> StreamError:
     return StreamError(Code.INVALID_ARGUMENT, message)
+
+
+def _has_half_a_pair(value: object) -> bool:
+    """Whether it is a text with half of a surrogate pair: JSON can escape one, and UTF-8 cannot write it."""
+    return isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _no_text(_number: str) -> None:

@@ -22,7 +22,7 @@ from streamspec.reference_impl.services.framework.served import stream_server
 from streamspec.reference_impl.services.framework.served_options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from streamspec.reference_impl.services.hosting import Service
 
@@ -198,6 +198,58 @@ async def _over_envelopes(over: str, ports: Ports, name: str, payload: object, i
             assert envelope["id"] == "stream_1"
             came.append(envelope["payload"])
         return came, _end(envelope["type"].removeprefix("stream:"), envelope.get("payload"))
+
+
+@dataclass(frozen=True)
+class Open:
+    """A stream whose client says an item and hears what comes, in turns."""
+
+    say: Callable[[object], Awaitable[None]]
+    _next: Callable[[], Awaitable[tuple[Any, str]]]
+
+    async def hear(self, most: int = 1_000) -> Outcome:
+        """Up to its end or to so many items, of which no end is known."""
+        came: list[Any] = []
+        while len(came) < most:
+            item, end = await self._next()
+            if end:
+                return came, end
+            came.append(item)
+        return came, ""
+
+
+@contextlib.asynccontextmanager
+async def opened(over: str, ports: Ports, name: str) -> AsyncIterator[Open]:
+    """A stream of items over `ws`, `tcp` or `grpc`. Leaving leaves it."""
+    if over == "grpc":
+        service, _, method = name.rpartition(".")
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel:
+            call: Any = channel.stream_stream(f"/{service}/{method}")()
+
+            async def write(item: object) -> None:
+                await call.write(grpc_text.encoded(json.dumps(item)))
+
+            async def read() -> tuple[Any, str]:
+                with contextlib.suppress(grpc.aio.AioRpcError):
+                    if (message := await call.read()) is not grpc.aio.EOF:
+                        return json.loads(grpc_text.decoded(message)), ""
+                status = (await call.code()).name
+                return None, ENDED if status == "OK" else f"error {status}"
+
+            yield Open(write, read)
+        return
+    async with connected(over, ports.http, "/") as talk:
+        await talk.say("stream_1", "start", procedure=name)
+
+        async def say(item: object) -> None:
+            await talk.say("stream_1", "data", payload=item)
+
+        async def hear() -> tuple[Any, str]:
+            envelope = await talk.hear("stream_1")
+            payload, kind = envelope.get("payload"), envelope["type"].removeprefix("stream:")
+            return (payload, "") if kind == "data" else (None, _end(kind, payload))
+
+        yield Open(say, hear)
 
 
 async def over_grpc(ports: Ports, name: str, payload: object, items: Sequence[object] = ()) -> Outcome:

@@ -46,8 +46,8 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`id`: the stream's, as its client knows it. `metadata`: what came with the request, names in lower case.
-    `deadline_s`: how long the client allows from the beginning; None where it said nothing."""
+    """`id`: what the client calls its request, or a made one. `metadata`: what came with it, names in lower case.
+    `deadline_s`: how long the client and the operator allow from the beginning; None where neither says anything."""
 
     id: str
     signal: Signal = field(default_factory=Signal)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from streamspec.reference_impl.raffel_errors import writable
 from streamspec.reference_impl.stream.errors import Code
 
 LONGEST_CHARS: Final = 300  # of what is said about a value: it may quote the client
@@ -20,7 +21,7 @@ class Misfit(Exception):
     """A value that its schema does not allow: which field (empty: the value itself), and why."""
 
     def __init__(self, field: str, text: str) -> None:
-        said = f"{field}: {text}" if field else text
+        said = writable(f"{field}: {text}" if field else text)
         self.message = said if len(said) <= LONGEST_CHARS else f"{said[:LONGEST_CHARS]}..."
         self.field = field
         super().__init__(self.message)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from streamspec.reference_impl.services.framework.faults import Unfit
-from streamspec.reference_impl.stream.errors import StreamError
+from streamspec.reference_impl.services.framework.received import Received
 
 if TYPE_CHECKING:
     from streamspec.reference_impl.services.framework.context import Context
@@ -22,38 +22,46 @@ if TYPE_CHECKING:
     Rest = Callable[[Items | None], Awaitable[Any]]
 
 
+def _no_matter(_failure: Exception) -> None:
+    """To whoever waits for `play` to raise it."""
+
+
 async def play(
     procedure: Procedure,
     payload: object,
     items: AsyncIterator[object] | None,
     context: Context,
     send: Callable[[object], Awaitable[None]],
+    on_failure: Callable[[Exception], None] = _no_matter,
 ) -> None:
     """Run the interceptors and the handler, and hand each validated output to `send`, which waits as it likes.
 
     `payload` is what `procedure.validated` answered. Returns when the handler is over and everything that it left open
-    is closed, raises what it raised: that is the stream's error. An item that does not fit is an error whatever the
-    handler makes of it.
+    is closed, raises what it raised: that is the stream's error. So is an item that does not fit, and whatever else
+    `items` raise, whatever the handler makes of it; `on_failure` learns of it at once.
     """
-    received = None if items is None or procedure.direction == "server" else _Received(procedure, items)
+    received = None if items is None or procedure.direction == "server" else Received(procedure, items, on_failure)
     async with contextlib.AsyncExitStack() as closing:
         answer = await _asked(procedure, payload, received, context, closing)
         if procedure.direction == "client":
-            _refuse_misfit(received)
+            _refuse_failure(received)
             await send(procedure.validated_output(answer))
             return
         if not isinstance(answer, AsyncIterable):
             raise Unfit(f"{procedure.name}: its handler answers no stream but {type(answer).__name__}")
-        async for output in answer:
-            _refuse_misfit(received)
+        outputs = aiter(answer)
+        if outputs is not answer:
+            _closed_by(closing, outputs)
+        async for output in outputs:
+            _refuse_failure(received)
             await send(procedure.validated_output(output))
-        _refuse_misfit(received)
+        _refuse_failure(received)
 
 
 async def _asked(
     procedure: Procedure,
     payload: object,
-    received: _Received | None,
+    received: Received | None,
     context: Context,
     closing: contextlib.AsyncExitStack,
 ) -> Any:
@@ -75,17 +83,22 @@ def _around(
     interceptor: Interceptor, rest: Rest, payload: object, context: Context, closing: contextlib.AsyncExitStack
 ) -> Rest:
     async def intercepted(items: Items | None) -> Any:
-        return _closed_by(closing, await interceptor(context, _Next(payload, items, rest)))
+        return _closed_by(closing, await interceptor(context, _Next(payload, items, rest, closing)))
 
     return intercepted
 
 
-def _closed_by(closing: contextlib.AsyncExitStack, answer: Any) -> Any:
+def _closed_by(closing: contextlib.AsyncExitStack, opened: Any) -> Any:
     # An iterator around another one leaves that open when it is closed itself: so each is closed, the outermost first.
-    close = getattr(answer, "aclose", None)
-    if close is not None:
-        closing.push_async_callback(close)
-    return answer
+    if hasattr(opened, "aclose"):
+        closing.push_async_callback(_close, opened)
+    return opened
+
+
+async def _close(opened: Any) -> None:
+    # A generator that another task still reads cannot be closed, and ends with that read.
+    if not getattr(opened, "ag_running", False):
+        await opened.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,36 +108,12 @@ class _Next:
     payload: Any
     items: Items | None
     _rest: Rest
+    _closing: contextlib.AsyncExitStack
 
     async def __call__(self, items: Items | None = None) -> Any:
-        return await self._rest(self.items if items is None else items)
+        return await self._rest(self.items if items is None else _closed_by(self._closing, items))
 
 
-class _Received:
-    """What the client sends, each item validated. After one that does not fit there is none."""
-
-    __slots__ = ("_items", "_number", "_procedure", "misfit")
-
-    def __init__(self, procedure: Procedure, items: Items) -> None:
-        self._procedure = procedure
-        self._items = items
-        self._number = 0
-        self.misfit: StreamError | None = None
-
-    def __aiter__(self) -> _Received:
-        return self
-
-    async def __anext__(self) -> Any:
-        _refuse_misfit(self)
-        item = await anext(self._items)
-        self._number += 1
-        try:
-            return self._procedure.validated_item(item, self._number)
-        except StreamError as misfit:
-            self.misfit = misfit
-            raise
-
-
-def _refuse_misfit(received: _Received | None) -> None:
-    if received is not None and received.misfit is not None:
-        raise received.misfit
+def _refuse_failure(received: Received | None) -> None:
+    if received is not None:
+        received.refuse_failure()

@@ -6,13 +6,16 @@ Never here: how a declaration is written (`builder`, `files`), found (`router`) 
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
+from streamspec.reference_impl.raffel_errors import writable
 from streamspec.reference_impl.services.framework.faults import Misdeclared, Misfit, Unfit
 from streamspec.reference_impl.services.framework.queries import read_without_schema
+from streamspec.reference_impl.stream import errors
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from streamspec.reference_impl.services.framework.schema import Schema
 
 Direction = Literal["server", "client", "bidi"]
+_log = logging.getLogger("streamspec.reference")
 DIRECTIONS: Final[tuple[str, ...]] = get_args(Direction)
 
 LONGEST_NAME_CHARS: Final = 128
@@ -78,7 +82,8 @@ class Procedure:
     def validated(self, payload: object, *, from_query: bool) -> object:
         """What a stream may begin with. Of a query `payload` maps names to texts, which become what the schema wants.
 
-        Raises INVALID_ARGUMENT, naming the field. A stream whose client sends items begins with nothing else.
+        Raises INVALID_ARGUMENT, naming the field, and what a validator fails with: INTERNAL where that has no code. A
+        stream whose client sends items begins with nothing else.
         """
         if self.direction != "server":
             if payload not in (None, {}):
@@ -86,22 +91,14 @@ class Procedure:
             return None
         if self.input is None:
             return read_without_schema(payload) if from_query else payload
-        try:
-            if from_query:
-                return self.input.read_query(payload)
-            # Who says nothing is taken to say an empty object, so that defaults hold.
-            return self.input.read({} if payload is None else payload)
-        except Misfit as misfit:
-            raise StreamError(Code.INVALID_ARGUMENT, misfit.message) from None
+        if from_query:
+            return self._read(self.input.read_query, payload)
+        # Who says nothing is taken to say an empty object, so that defaults hold.
+        return self._read(self.input.read, {} if payload is None else payload)
 
     def validated_item(self, item: object, number: int) -> object:
-        """An item of the client, counted from 1. Raises INVALID_ARGUMENT, naming the field."""
-        if self.input is None:
-            return item
-        try:
-            return self.input.read(item)
-        except Misfit as misfit:
-            raise StreamError(Code.INVALID_ARGUMENT, f"item {number}: {misfit.message}") from None
+        """An item of the client, counted from 1. Raises as `validated` does."""
+        return item if self.input is None else self._read(self.input.read, item, f"item {number}: ")
 
     def validated_output(self, output: object) -> object:
         """What may be shown of what the handler sent: JSON can be made of it (`schema.to_json`). Raises `Unfit`."""
@@ -111,6 +108,18 @@ class Procedure:
             return self.output.read_output(output)
         except Misfit as misfit:
             raise Unfit(f"{self.name}: {misfit.message}") from None
+
+    def _read(self, reads: Callable[[object], object], value: object, about: str = "") -> object:
+        try:
+            return reads(value)
+        except Misfit as misfit:
+            raise StreamError(Code.INVALID_ARGUMENT, f"{about}{misfit.message}") from None
+        except Exception as failure:
+            # A validator is the operator's, as a handler is: what it raises is the stream's failure, and no wire's.
+            shown = errors.shown(failure)
+            if not isinstance(failure, StreamError):
+                _log.info("a validator of %s failed", self.name, exc_info=failure)
+            raise StreamError(shown.code, writable(shown.message)) from failure
 
 
 def check_name(name: object) -> None:

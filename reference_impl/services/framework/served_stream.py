@@ -7,6 +7,7 @@ The same for every protocol. Never here: a protocol, or what is around a handler
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ import msgspec
 from streamspec.reference_impl.envelopes import ID, TOP_PRIORITY, whole
 from streamspec.reference_impl.frame import Item
 from streamspec.reference_impl.inlet import Inlet, no_items
+from streamspec.reference_impl.raffel_errors import writable
 from streamspec.reference_impl.roles import BREATH, Role
 from streamspec.reference_impl.routing import Asked, Limits
 from streamspec.reference_impl.services.framework.context import Context, Signal
@@ -27,7 +29,7 @@ from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.stream.marks import END
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from streamspec.reference_impl.binding import Headers
     from streamspec.reference_impl.outlet import Outlet
@@ -109,15 +111,18 @@ async def _work(wanted: _Wanted, outlet: Outlet, _values: Values) -> None:
         if number % BREATH == 0:
             await asyncio.sleep(0)
 
+    def fail(failure: Exception) -> None:
+        if outlet.is_open:
+            outlet.error(_sayable(failure))
+
     outlet.on_end(abort)
     context = Context(wanted.id, signal, wanted.metadata, outlet.remaining_s)
-    items = None if wanted.procedure.direction == "server" else _items(outlet, wanted.inlet)
+    items = None if wanted.procedure.direction == "server" else _Items(wanted.inlet)
     try:
-        await play(wanted.procedure, wanted.payload, items, context, send)
+        with _sayably():
+            await play(wanted.procedure, wanted.payload, items, context, send, fail)
     finally:
         at_work = False
-        if items is not None:
-            await items.aclose()
     if outlet.is_open:
         outlet.complete()
 
@@ -132,7 +137,44 @@ def _json_of(procedure: Procedure, output: object) -> str:
     return octets.decode()
 
 
-async def _items(outlet: Outlet, inlet: Inlet) -> AsyncGenerator[object, None]:
-    """What the client sends, up to its half-close. Raises CANCELLED when that will not come."""
-    while (text := await outlet.take(inlet)) is not END:
-        yield decoded(text)
+class _Items:
+    """What the client sends, up to its half-close. Raises CANCELLED when that will not come, and INVALID_ARGUMENT for
+    an item that nothing can hold."""
+
+    # No generator: a read that is given up would end one, and what follows would be taken for the client's half-close.
+    __slots__ = ("_inlet", "_number")
+
+    def __init__(self, inlet: Inlet) -> None:
+        self._inlet = inlet
+        self._number = 0
+
+    def __aiter__(self) -> _Items:
+        return self
+
+    async def __anext__(self) -> Any:
+        text = await self._inlet.take()
+        if text is END:
+            raise StopAsyncIteration
+        self._number += 1
+        try:
+            return decoded(text)
+        except StreamError as wrong:
+            raise StreamError(wrong.code, f"item {self._number}: {wrong.message}") from None
+
+
+@contextlib.contextmanager
+def _sayably() -> Iterator[None]:
+    """Around what may raise a failure that no wire carries."""
+    try:
+        yield
+    except Exception as failure:
+        if (sayable := _sayable(failure)) is not failure:
+            raise sayable from failure
+        raise
+
+
+def _sayable(failure: Exception) -> Exception:
+    """The failure, or where no wire carries its text (a file's name can have half a surrogate pair) one like it."""
+    shown = errors.shown(failure)
+    message = writable(shown.message)
+    return failure if message == shown.message else StreamError(shown.code, message)

@@ -20,6 +20,7 @@ USD_VERSION: Final = "1.0.0"
 OPENAPI_VERSION: Final = "3.1.0"
 TITLE: Final = "Streams"
 API_VERSION: Final = "1.0.0"
+_LOCAL: Final = "#/$defs/"
 
 _DIRECTIONS: Final[dict[Direction, str]] = {
     "server": "server-to-client",
@@ -112,10 +113,19 @@ def _moved(node: Any, name: str) -> Any:
     if not isinstance(node, Mapping):
         return node
     moved = {key: _moved(value, name) for key, value in node.items()}
-    reference = moved.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#/$defs/"):
-        moved["$ref"] = f"#/components/schemas/{name}.{reference.removeprefix('#/$defs/')}"
+    if "$ref" in moved:
+        moved["$ref"] = _moved_reference(moved["$ref"], name)
+    discriminator = moved.get("discriminator")
+    if isinstance(discriminator, dict) and isinstance(discriminator.get("mapping"), dict):
+        tags = discriminator["mapping"]
+        discriminator["mapping"] = {tag: _moved_reference(reference, name) for tag, reference in tags.items()}
     return moved
+
+
+def _moved_reference(reference: Any, name: str) -> Any:
+    if isinstance(reference, str) and reference.startswith(_LOCAL):
+        return f"#/components/schemas/{name}.{reference.removeprefix(_LOCAL)}"
+    return reference
 
 
 def _words(name: str) -> str:

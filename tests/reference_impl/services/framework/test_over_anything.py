@@ -100,6 +100,17 @@ def test_every_stream_has_a_method_of_its_own_unless_another_bears_its_name(name
         {"idle_s": -1},
         {"send_timeout_s": 86_401},
         {"websocket_path": "ws"},
+        {"high_water_mark": 1.5},
+        {"high_water_mark": True},
+        {"high_water_mark": "16"},
+        {"heartbeat_ms": 1.5},
+        {"heartbeat_ms": None},
+        {"deadline_s": "1"},
+        {"idle_s": True},
+        {"idle_s": float("nan")},
+        {"envelopes": ["docs"]},
+        {"websocket_path": None},
+        {"new_id": "id"},
     ],
 )
 def test_an_option_out_of_its_bounds_is_refused_at_start(wrong: dict[str, Any]) -> None:

@@ -322,6 +322,88 @@ def test_a_wrapped_handler_is_closed_at_once_when_its_client_leaves() -> None:
     played(story)
 
 
+def test_what_a_handler_answers_is_closed_though_only_its_iterator_can_be() -> None:
+    async def story() -> None:
+        router, closed = Router(), []
+
+        class Numbers:
+            async def __aiter__(self) -> AsyncIterator[int]:
+                try:
+                    while True:
+                        yield 1
+                finally:
+                    closed.append("iterator")
+
+        async def handler() -> Numbers:
+            return Numbers()
+
+        router.stream("s").handler(handler)
+        await shown(router, most=2)
+        assert closed == ["iterator"]
+
+    played(story)
+
+
+def test_items_that_an_interceptor_puts_in_place_are_closed_behind_the_handler() -> None:
+    async def story() -> None:
+        router, closed = Router(), []
+
+        async def filtered(name: str, items: AsyncIterator[Any] | None) -> AsyncIterator[Any]:
+            assert items is not None
+            try:
+                async for item in items:
+                    yield item
+            finally:
+                closed.append(name)
+
+        def named(name: str) -> Any:
+            async def around(ctx: Context, call_next: Next) -> Any:
+                return await call_next(filtered(name, call_next.items))
+
+            return around
+
+        async def echo(items: AsyncIterator[Any]) -> AsyncIterator[Any]:
+            try:
+                async for item in items:
+                    yield item
+            finally:
+                closed.append("handler")
+
+        router.stream("s").direction("bidi").use(named("outer"), named("inner")).handler(echo)
+        assert await shown(router, items=range(5), most=2) == [0, 1]
+        assert closed == ["handler", "inner", "outer"]
+
+    played(story)
+
+
+def test_items_that_a_task_still_reads_spoil_no_answer(turns: Turns) -> None:
+    async def story() -> None:
+        router, readers = Router(), []
+
+        async def never(items: AsyncIterator[Any] | None) -> AsyncIterator[Any]:
+            await asyncio.Event().wait()
+            yield items
+
+        async def around(ctx: Context, call_next: Next) -> Any:
+            return await call_next(never(call_next.items))
+
+        async def handler(items: AsyncIterator[Any]) -> str:
+            async def read() -> None:
+                await anext(items)
+
+            readers.append(asyncio.create_task(read()))
+            await turns()
+            return "answer"
+
+        router.stream("s").direction("client").use(around).handler(handler)
+        assert await shown(router, items=[]) == ["answer"]
+        readers[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await readers[0]
+
+    played(story)
+
+
 def test_interceptors_run_as_declared_around_start_items_and_end() -> None:
     async def story() -> None:
         router, order = Router(), []

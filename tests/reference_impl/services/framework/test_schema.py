@@ -121,6 +121,84 @@ def test_an_instance_that_nobody_checked_is_checked() -> None:
         schema_of(Tail).read_output(Tail(limit="many"))  # type: ignore[arg-type]
 
 
+class Load(pydantic.BaseModel):
+    cpu: float = 0.0
+
+
+class Detailed(Load):
+    secret: str = "password"
+
+
+class Loads(pydantic.BaseModel):
+    loads: list[Load]
+
+
+class Aliased(pydantic.BaseModel):
+    began: dt.datetime = pydantic.Field(validation_alias="in", serialization_alias="out")
+    octets: bytes = b"x"
+    kept: int = pydantic.Field(exclude=True)
+
+    @pydantic.computed_field
+    def twice(self) -> int:
+        return 2 * self.kept
+
+
+def _changed() -> Load:
+    load = Load(cpu=1)
+    object.__setattr__(load, "cpu", "many")
+    return load
+
+
+@pytest.mark.parametrize(
+    ("model", "sent"),
+    [
+        (Load, Load.model_construct(cpu="many")),
+        (Load, _changed()),
+        (Load, Load(cpu=float("nan"))),
+        (Loads, Loads.model_construct()),
+        (Loads, {"loads": [Load(cpu=float("inf"))]}),
+        (Loads, Loads.model_construct(loads=[Load.model_construct(cpu="many")])),
+    ],
+)
+def test_an_instance_of_pydantics_that_nobody_checked_is_checked(model: Any, sent: object) -> None:
+    with pytest.raises(Misfit):
+        schema_of(model).read_output(sent)
+
+
+def test_an_instance_shows_no_more_than_its_schema_has() -> None:
+    assert schema_of(Load).read_output(Detailed(cpu=1)) == {"cpu": 1.0}
+    assert schema_of(Loads).read_output(Loads(loads=[Detailed(cpu=1)])) == {"loads": [{"cpu": 1.0}]}
+
+
+def test_an_instance_that_is_good_is_shown_as_it_shows_itself() -> None:
+    sent = Aliased.model_validate({"in": NOON, "kept": 2})
+    assert schema_of(Aliased).read_output(sent) == {"out": "2024-01-01T12:00:00Z", "octets": "x", "twice": 4}
+
+
+@pytest.mark.parametrize("key", [int, float, dt.date])
+def test_a_key_is_a_text_in_json_whatever_it_stands_for(key: Any) -> None:
+    class Keyed(pydantic.BaseModel):
+        found: dict[key, int]
+
+    text = "2024-01-01" if key is dt.date else "1"
+    wanted = {dt.date(2024, 1, 1) if key is dt.date else key(1): 2}
+    assert schema_of(dict[key, int]).read({text: 2}) == wanted
+    assert schema_of(dict[key, int]).read_output(wanted) == wanted
+    assert getattr(schema_of(Keyed).read({"found": {text: 2}}), "found", None) == wanted
+    with pytest.raises(Misfit):
+        schema_of(dict[key, int]).read({"x": 2})
+    with pytest.raises(Misfit):
+        schema_of(dict[key, int]).read({text: "2"})
+
+
+def test_a_model_that_cannot_be_described_is_no_declaration() -> None:
+    class Calls(pydantic.BaseModel):
+        call: Callable[[], int]
+
+    with pytest.raises(Misdeclared, match="'Calls' is no schema"):
+        schema_of(Calls)
+
+
 def test_what_json_has_no_word_for_is_refused() -> None:
     schema = schema_of(dict[str, float])
     with pytest.raises(Misfit):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import jsonschema
 import msgspec
@@ -140,6 +140,37 @@ def test_every_reference_leads_somewhere_and_the_schemas_are_good() -> None:
     checker = jsonschema.Draft202012Validator(whole)
     assert checker.is_valid({"message": "m", "inner": [{"text": "t"}]})
     assert not checker.is_valid({"message": "m", "inner": [{"text": 5}]})
+
+
+class Cat(msgspec.Struct, tag="cat"):
+    lives: int
+
+
+class Dog(msgspec.Struct, tag="dog"):
+    tricks: int
+
+
+class PydanticCat(pydantic.BaseModel):
+    type: Literal["cat"]
+
+
+class PydanticDog(pydantic.BaseModel):
+    type: Literal["dog"]
+
+
+class PydanticPet(pydantic.BaseModel):
+    pet: PydanticCat | PydanticDog = pydantic.Field(discriminator="type")
+
+
+@pytest.mark.parametrize("model", [Cat | Dog, PydanticPet])
+def test_the_tags_of_a_union_lead_somewhere(model: Any) -> None:
+    router = Router()
+    router.stream("pets").output(model).handler(nothing)
+    schemas = usd_document(router)["components"]["schemas"]
+    union = schemas["pets.Output"]
+    mapping = union.get("properties", {}).get("pet", union)["discriminator"]["mapping"]
+    assert set(mapping) == {"cat", "dog"}
+    assert {reference.removeprefix("#/components/schemas/") for reference in mapping.values()} <= set(schemas)
 
 
 def test_names_that_differ_in_a_dot_have_schemas_of_their_own() -> None:
