@@ -14,12 +14,24 @@ from streamspec.reference_impl.services.agent.ports import Generated, StreamChun
 from streamspec.reference_impl.stream.threads import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from streamspec.reference_impl.services.agent.ports import FinishReason, GenerationRequest
     from streamspec.reference_impl.stream.errors import StreamError
 
 Message = Any
+
+
+class Watched(Stream[StreamChunk]):
+    """Tells whoever wants to know when an application waits for it."""
+
+    def __init__(self, awaited: asyncio.Event) -> None:
+        super().__init__(1000)
+        self._awaited = awaited
+
+    def on_ready(self, wake: Callable[[], None]) -> None:
+        super().on_ready(wake)
+        self._awaited.set()  # here, where the loop is: agents are called in threads
 
 
 class FakeAgent:
@@ -41,7 +53,7 @@ class FakeAgent:
         self.models = models
         self.requests: list[GenerationRequest] = []
         self.streams: list[Stream[StreamChunk]] = []
-        self.asked = asyncio.Event()  # by somebody
+        self.awaited = asyncio.Event()  # by somebody
 
     def count(self, text: str) -> int:
         return len(text.split())
@@ -49,10 +61,9 @@ class FakeAgent:
     def generate_stream(self, request: GenerationRequest) -> Stream[StreamChunk]:
         if self.refusal is not None:
             raise self.refusal
-        stream: Stream[StreamChunk] = Stream(1000)
+        stream = Watched(self.awaited)
         self.requests.append(request)
         self.streams.append(stream)
-        self.asked.set()
         if self.said is not None:
             stream.send_batch([StreamChunk(text) for text in self.said])
             if self.failure is None:
@@ -72,7 +83,7 @@ def finish(stream: Stream[StreamChunk], reason: FinishReason = "EndOfSequence") 
 
 async def begun(agent: FakeAgent) -> Stream[StreamChunk]:
     """The first stream that was asked for, when its application is at work on it."""
-    await agent.asked.wait()
+    await agent.awaited.wait()
     await turns()
     return agent.streams[0]
 

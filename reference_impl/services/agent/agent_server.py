@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from streamspec.reference_impl.services.agent import limits
 from streamspec.reference_impl.services.agent.limits import SessionConfig
 from streamspec.reference_impl.services.agent.models import Markov
 from streamspec.reference_impl.services.agent.ports import GenerationRequest
@@ -111,10 +110,7 @@ class AgentServer:
 
     def append_message(self, session: str, role: Role, content: str) -> None:
         """Raises NOT_FOUND, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, and UNAVAILABLE while a turn is not over."""
-        found = self._sessions.find(session)
-        if self._queue.is_busy(session):
-            raise StreamError(Code.UNAVAILABLE, "a turn of this session is not over")
-        self._sessions.append(found, Message(role, content))
+        self._sessions.append(self._sessions.find(session), Message(role, content))
 
     def messages(self, session: str) -> tuple[Message, ...]:
         """All that has been said until now, but for turns that are not over. Raises NOT_FOUND."""
@@ -150,10 +146,7 @@ class AgentServer:
         session = self._sessions.find(request.session)
         if not request.prompt:
             request = replace(request, stop=(*request.stop, *self._template.stops))
-        limits.check(request)
-        exchange = _Exchange(self._sessions, session, self._template, request, asked)
-        exchange.check()
-        return exchange
+        return _Exchange(self._sessions, session, self._template, request, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +159,14 @@ class _Exchange:
     request: GenerationRequest
     asked: Message | None
 
-    def check(self) -> None:
-        """Of the session as it is now: other turns may change it before this one begins."""
-        self.sessions.check(self.session, self.asked, more=1 if self.asked is None else 2)
-        if self.asked is None and not self.request.prompt and not self.session.messages:
-            raise StreamError(Code.INVALID_ARGUMENT, "nothing has been said in this session")
-
     def prompt(self) -> str:
-        self.check()
+        """Of the session as it is now: other turns may change it before this one begins."""
+        said = self.sessions.said(self.session, self.asked, more=1 if self.asked is None else 2)
         if self.request.prompt:
             return self.request.prompt
-        messages = (*self.session.messages, *(() if self.asked is None else (self.asked,)))
+        messages = said if self.asked is None else (*said, self.asked)
+        if not messages:
+            raise StreamError(Code.INVALID_ARGUMENT, "nothing has been said in this session")
         return rendered(self.template, [Turn(message.role, message.content) for message in messages])
 
     def keep(self, text: str, ending: str) -> None:

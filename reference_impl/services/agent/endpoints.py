@@ -21,6 +21,7 @@ from streamspec.reference_impl.roles import Role
 from streamspec.reference_impl.routing import TOLD, Asked, Page, Refused
 from streamspec.reference_impl.services import hosting
 from streamspec.reference_impl.services.agent import endpoints_answers as answers
+from streamspec.reference_impl.services.agent import endpoints_submitting as submitting
 from streamspec.reference_impl.services.agent import ollama_answers, ollama_api, openai_answers, openai_api
 from streamspec.reference_impl.services.agent.endpoints_reading import Invalid, fields_of
 from streamspec.reference_impl.services.agent.endpoints_wanted import Limits, Wanted
@@ -188,13 +189,14 @@ class Endpoints:
             await asgi_answers.tell(_json(endpoint.loaded(wanted.model, self._settings.now_s())), send)
 
     async def _generate(self, endpoint: Endpoint, wanted: Wanted, receive: Receive, send: Send) -> None:
-        parts = answers.Parts(wanted.calls, self._agent.count(wanted.request.prompt))
         writer = endpoint.writer(wanted, self._settings)
         try:
-            source = self._agent.generate_stream(wanted.request)
+            submitted = await submitting.submitted(self._agent, wanted.request)
         except StreamError as refused:
             await asgi_answers.refuse(endpoint.api.failed(refused), send)
             return
+        source = submitted.source
+        parts = answers.Parts(wanted.calls, submitted.prompt_tokens, self._settings.clock_s)
         try:
             if wanted.streams:
                 await self._stream(source, parts, writer, receive, send)

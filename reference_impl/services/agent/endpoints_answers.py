@@ -15,7 +15,7 @@ from streamspec.reference_impl.services.agent.tool_calls import Extractor, ToolC
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from streamspec.reference_impl.binding import Headers
     from streamspec.reference_impl.frame import Frame
@@ -35,12 +35,14 @@ _REASONS: Final[dict[FinishReason, Literal["stop", "length"]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How an answer is over. `called`: it has calls of tools."""
+    """How an answer is over. `called`: it has calls of tools. `first_s`: when the first of its tokens was there, None
+    where there were none."""
 
     reason: Literal["stop", "length"]
     called: bool
     prompt_tokens: int
     completion_tokens: int
+    first_s: float | None
 
 
 class Writer(Protocol):
@@ -67,14 +69,19 @@ class Writer(Protocol):
 
 @dataclass(slots=True)
 class Parts:
-    """The parts of one answer as its chunks come. An unfinished call is dropped: it can neither be carried out nor be
-    read, and the reason says that the answer was cut short, if it was."""
+    """The parts of one answer as its chunks come. `clock_s` only goes on.
+
+    An unfinished call in an answer that was cut short is dropped: it can neither be carried out nor be read, and the
+    reason says why. In an answer that is whole it never was a call, and is text.
+    """
 
     calls: Format | None
     prompt_tokens: int
+    clock_s: Callable[[], float]
     called: bool = False
     completion_tokens: int = 0
     reason: FinishReason | None = None
+    first_s: float | None = None
     _extractor: Extractor | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,21 +89,31 @@ class Parts:
 
     def take(self, chunk: StreamChunk) -> list[Part]:
         self.completion_tokens += chunk.token_count
-        found: list[Part | Unfinished] = []
+        if self.completion_tokens and self.first_s is None:
+            self.first_s = self.clock_s()
+        parts: list[Part] = []
         if chunk.text:
-            found += [chunk.text] if self._extractor is None else self._extractor.feed(chunk.text)
+            parts += [chunk.text] if self._extractor is None else self._extractor.feed(chunk.text)
         if chunk.is_complete:
             self.reason = chunk.finish_reason
-            found += [] if self._extractor is None else self._extractor.end()
-        parts = [part for part in found if not isinstance(part, Unfinished)]
+            parts += self._left()
         self.called = self.called or any(isinstance(part, ToolCall) for part in parts)
         return parts
+
+    def _left(self) -> Iterator[Part]:
+        """What was held back for what might have followed."""
+        is_whole = self.reason is not None and _REASONS[self.reason] == "stop"
+        for part in () if self._extractor is None else self._extractor.end():
+            if not isinstance(part, Unfinished):
+                yield part
+            elif is_whole:
+                yield part.text
 
     def finish(self) -> Finish:
         """Raises INTERNAL where the chunks were over without a last one: that answer may have been cut anywhere."""
         if self.reason is None:
             raise StreamError(Code.INTERNAL, "the answer broke off")
-        return Finish(_REASONS[self.reason], self.called, self.prompt_tokens, self.completion_tokens)
+        return Finish(_REASONS[self.reason], self.called, self.prompt_tokens, self.completion_tokens, self.first_s)
 
 
 async def stream(source: Stream[StreamChunk], outlet: Outlet, parts: Parts, writer: Writer) -> None:

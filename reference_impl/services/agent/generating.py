@@ -1,14 +1,15 @@
 """From a model's tokens to the chunks of one answer: limits, stop texts, and what each token counts for.
 
 An answer is one or more chunks with text, then exactly one that completes it. Every token that the model gave is
-counted once: by the chunk in which its first visible character is, and by the last chunk if it has none.
+counted once: by the chunk in which its first visible character is, and by the last chunk if it has none. For one that
+shows nothing yet `NOTHING_YET` comes, which is no chunk: so whoever iterates has a say at each token.
 
 Never here: a thread, a stream, a queue. Whoever iterates decides when the next token is made.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.reference_impl.services.agent.ports import NOTHING_MORE, StreamChunk
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from streamspec.reference_impl.services.agent.ports import FinishReason, Generator
 
     Describe = Callable[[Sequence[str]], Mapping[str, object]]  # what a chunk of these tokens tells beside its text
+
+NOTHING_YET: Final = StreamChunk("", token_count=0)  # known by its identity
 
 
 def budget(max_tokens: int, context_tokens: int, prompt_tokens: int) -> tuple[int, FinishReason]:
@@ -29,7 +32,7 @@ def budget(max_tokens: int, context_tokens: int, prompt_tokens: int) -> tuple[in
 def chunks_of(
     tokens: Iterator[str], most_tokens: int, reason: FinishReason, stop: Sequence[str], describe: Describe | None = None
 ) -> Iterator[StreamChunk]:
-    """The answer, chunk by chunk; with `most_tokens` it is over for `reason`."""
+    """The answer, chunk by chunk, and `NOTHING_YET`; with `most_tokens` it is over for `reason`."""
     if not stop and describe is None:
         return _plain(tokens, most_tokens, reason)
     return _watchful(tokens, most_tokens, reason, Stops(stop), describe or _nothing)
@@ -49,6 +52,7 @@ def _plain(tokens: Iterator[str], most_tokens: int, reason: FinishReason) -> Ite
             hidden = 0
         else:
             hidden += 1
+            yield NOTHING_YET
     yield StreamChunk("", is_complete=True, token_count=hidden, finish_reason=finish)
 
 
@@ -74,6 +78,8 @@ def _watchful(
         if stops.found:
             finish = "StopToken"
             break
+        if not text:
+            yield NOTHING_YET
     if text := stops.rest():
         shown = [each for each, begins in waiting if begins < stops.let_out]
         del waiting[: len(shown)]

@@ -5,6 +5,7 @@ Never here: whoever keeps to a limit. Bad limits are a `ValueError` when they ar
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -42,9 +43,7 @@ class QueueConfig:
             if getattr(self, name) > MOST_WORKERS:
                 raise ValueError(f"{name} is at most {MOST_WORKERS}, not {getattr(self, name)}")
         for name in ("queue_timeout_s", "idle_s", "deadline_s"):
-            limit_s = getattr(self, name)
-            if limit_s is not None and limit_s <= 0:
-                raise ValueError(f"{name} is more than 0, not {limit_s:g}")
+            _some_time(name, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,7 @@ class SessionConfig:
     def __post_init__(self) -> None:
         for name in ("most_sessions", "most_messages", "most_message_bytes", "most_bytes"):
             _at_least_one(name, getattr(self, name))
-        if self.idle_s is not None and self.idle_s <= 0:
-            raise ValueError(f"idle_s is more than 0, not {self.idle_s:g}")
+        _some_time("idle_s", self.idle_s)
 
 
 def check(request: GenerationRequest) -> None:
@@ -83,6 +81,11 @@ def check_prompt(prompt_tokens: int, context_tokens: int) -> None:
 def _at_least_one(name: str, limit: int) -> None:
     if limit < 1:
         raise ValueError(f"{name} is at least 1, not {limit}")
+
+
+def _some_time(name: str, limit_s: float | None) -> None:
+    if limit_s is not None and not 0 < limit_s <= threading.TIMEOUT_MAX:  # no thread can wait longer
+        raise ValueError(f"{name} is more than 0 and at most {threading.TIMEOUT_MAX:.0f}, not {limit_s:g}")
 
 
 def _invalid(message: str) -> StreamError:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from streamspec.reference_impl.services.agent.tool_calls import Part
 
 HEADERS: Final = headers("application/x-ndjson")
+# JSON leaves these as they are, and Ollama's Python client (httpx) ends a line at each of them.
+_LINE_ENDS: Final = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\u0085\u2028\u2029"})
 
 
 @dataclass(slots=True)
@@ -37,7 +39,6 @@ class Answer:
     now_s: Callable[[], float]
     clock_s: Callable[[], float]
     _began_s: float = field(init=False)
-    _first_s: float | None = field(default=None, init=False)
     _last: object = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -52,18 +53,16 @@ class Answer:
             case Begun() | Heartbeat():
                 return b""  # there is no line that its clients would pass over
             case Item() | RecordFailed():
-                return ndjson.line(payload.of(frame))
+                return _line(payload.of(frame))
             case Completed():
-                return ndjson.line(payload.to_json(self._last))
+                return _line(payload.to_json(self._last))
             case Failed(code=code, message=message):
-                return ndjson.line(payload.to_json(ollama_api.error(StreamError(code, message))))
+                return _line(payload.to_json(ollama_api.error(StreamError(code, message))))
 
     def begin(self) -> list[object]:
         return []
 
     def part(self, part: Part) -> list[object]:
-        if self._first_s is None:
-            self._first_s = self.clock_s()
         shown = self.shows(part, ()) if isinstance(part, str) else self.shows("", (part,))
         return [{**self._head(), **shown, "done": False}]
 
@@ -79,7 +78,7 @@ class Answer:
 
     def _done(self, shown: dict[str, object], finish: Finish) -> object:
         now_s = self.clock_s()
-        first_s = now_s if self._first_s is None else self._first_s
+        first_s = now_s if finish.first_s is None else finish.first_s
         return {
             **self._head(),
             **shown,
@@ -113,6 +112,10 @@ def response(text: str, _calls: tuple[ToolCall, ...]) -> dict[str, object]:
 def loaded(model: str, shown: dict[str, object], now_s: float) -> object:
     """To whoever asked nothing."""
     return {**_head(model, now_s), **shown, "done": True, "done_reason": "load"}
+
+
+def _line(text: str) -> bytes:
+    return ndjson.line(text.translate(_LINE_ENDS))  # outside of its texts JSON has none of them
 
 
 def _head(model: str, now_s: float) -> dict[str, object]:

@@ -157,6 +157,9 @@ def _check(fields: Fields) -> None:
         fields.refuse("format", "cannot be used: these models write text")
     if fields.value("think"):
         fields.refuse("think", "cannot be used: these models do not think")
+    for name in ("logprobs", "top_logprobs"):
+        if fields.value(name):
+            fields.refuse(name, "cannot be told by these models")
     for name in ("suffix", "template"):
         if fields.text(name, ""):
             fields.refuse(name, "cannot be used here")

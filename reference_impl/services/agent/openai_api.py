@@ -51,6 +51,7 @@ def chat(fields: Fields, models: Sequence[str], limits: Limits) -> Wanted:
     if not messages:
         fields.refuse("messages", "is a list of messages, and is needed")
     _check(fields)
+    _check_chat(fields)
     tools = wanting.tools_of(fields, limits) if _may_call(fields) else []
     calls = FORMATS[template_for(model).calls]
     prompt, template = wanting.prompted(model, wanting.turns_of(messages, calls), tools, limits)
@@ -66,6 +67,8 @@ def completion(fields: Fields, models: Sequence[str], limits: Limits) -> Wanted:
     _check(fields)
     if not isinstance(fields.value("prompt"), str):
         fields.refuse("prompt", "is one text, and is needed: lists and tokens are not taken", "unsupported_value")
+    if fields.has("logprobs"):  # 0 asks for those of what is said
+        fields.refuse("logprobs", "cannot be told by these models", "unsupported_value")
     for name in ("echo", "suffix"):
         if fields.value(name):
             fields.refuse(name, "cannot be used here", "unsupported_value")
@@ -124,12 +127,24 @@ def _check(fields: Fields) -> None:
     """Refuse what cannot be done, rather than to do something else."""
     if fields.whole("n", 1, 1, 128) != 1:
         fields.refuse("n", "is 1: there is one answer", "unsupported_value")
-    if fields.value("logprobs") or fields.value("top_logprobs"):
-        fields.refuse("logprobs", "cannot be told by these models", "unsupported_value")
+    for name in ("logprobs", "top_logprobs"):
+        if fields.value(name):
+            fields.refuse(name, "cannot be told by these models", "unsupported_value")
     if fields.fields("response_format").text("type", "text") != "text":
         fields.refuse("response_format", "is text", "unsupported_value")
     for name, least, most in _TUNING:
         fields.number(name, least, most)
+
+
+def _check_chat(fields: Fields) -> None:
+    if fields.value("modalities") not in (None, [], ["text"]):
+        fields.refuse("modalities", "is ['text']: these models write text", "unsupported_value")
+    if fields.has("audio"):
+        fields.refuse("audio", "cannot be used: these models write text", "unsupported_value")
+    if fields.value("functions"):
+        fields.refuse("functions", "cannot be used: functions are offered as 'tools'", "unsupported_value")
+    if fields.value("function_call") not in (None, "auto", "none"):
+        fields.refuse("function_call", "cannot be used: functions are offered as 'tools'", "unsupported_value")
 
 
 def _may_call(fields: Fields) -> bool:

@@ -9,6 +9,7 @@ Never here: a rule of the stream, how an answer is made (work.py), a session. St
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 import weakref
@@ -24,6 +25,7 @@ from streamspec.reference_impl.services.agent.limits import QueueConfig
 from streamspec.reference_impl.services.agent.line import Entry, Lengths, Line, Place
 from streamspec.reference_impl.services.agent.tickets import Tickets
 from streamspec.reference_impl.services.agent.work import Step, Work, ended_with
+from streamspec.reference_impl.stream import errors
 from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.stream.threads import Stream
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from streamspec.reference_impl.services.agent.line import Kind
     from streamspec.reference_impl.services.agent.ports import Generated, GenerationRequest, Generator, StreamChunk
     from streamspec.reference_impl.services.agent.work import Context
+
+_log = logging.getLogger("streamspec.reference")
 
 SHUTDOWN_S: Final = 15.0  # for workers to come back from their models
 AT_ONCE_S: Final = 0.0
@@ -104,8 +108,8 @@ class RequestQueue:
         context: Context | None = None,
     ) -> Stream[StreamChunk]:
         """The answer's chunks, as they are made. Raises INVALID_ARGUMENT, RESOURCE_EXHAUSTED when the queue stayed full
-        for `wait_s` (None: wait for ever), UNAVAILABLE after a shutdown, and CANCELLED or TIMED_OUT if it is given up
-        while it waits."""
+        for `wait_s` (None: no limit of its own), UNAVAILABLE after a shutdown, CANCELLED or TIMED_OUT if it is given up
+        while it waits, what the `context` raises, and INTERNAL or a code of the model's if that cannot count."""
         return self._submit("stream", request, wait_s, token, context).stream
 
     def submit_request(
@@ -185,8 +189,8 @@ class RequestQueue:
         context: Context | None,
     ) -> Work:
         limits.check(request)
-        if context is None:
-            limits.check_prompt(self._generator.count(request.prompt), self._generator.context_tokens)
+        prompt = request.prompt if context is None else context.prompt()
+        limits.check_prompt(self._count(prompt), self._generator.context_tokens)
         if self._closed:  # and no stream is made, with its timers
             raise _shut_down()
         config = self.config
@@ -197,13 +201,20 @@ class RequestQueue:
         try:
             stream.on_end(partial(self._left, entry))
             if token is not None:
-                token.on_cancel(partial(_cancel, weakref.ref(stream), token))
+                stream.on_end(token.on_cancel(partial(_cancel, weakref.ref(stream), token)))
             with self._lock:
                 self._get_in(entry, wait_s)
         except BaseException:
             stream.cancel()
             raise
         return work
+
+    def _count(self, prompt: str) -> int:
+        try:
+            return self._generator.count(prompt)
+        except Exception as raised:  # noqa: BLE001 -- a model may raise anything, here as at any token
+            _log.info("a model failed", exc_info=raised)
+            raise errors.shown(raised) from None
 
     def _get_in(self, entry: Entry[Work], wait_s: float | None) -> None:
         if entry.place is Place.NEW and not self._closed:
@@ -261,6 +272,8 @@ class RequestQueue:
         self._moved.notify_all()
         for to_do in self._to_do.values():  # there is room among those that have begun, or it is the next one's turn
             to_do.notify_all()
+        if self._closed:
+            self._queued.notify()  # whoever watches the time may have nobody left
 
     def _entries(self) -> list[Entry[Work]]:
         return [entry for line in self._lines.values() for entry in line.entries()]
@@ -309,9 +322,9 @@ class RequestQueue:
             _end_all(late, StreamError(Code.TIMED_OUT, f"the request waited longer than {timeout_s:g} s for its turn"))
 
     def _overdue(self, timeout_s: float) -> list[Entry[Work]] | None:
-        """Those that have waited too long, as soon as there are any; None when the queue is shut down."""
+        """Those that have waited too long, as soon as there are any; None when nobody will wait any more."""
         with self._lock:
-            while not self._closed:
+            while True:
                 now_s = self._clock()
                 late = [entry for line in self._lines.values() for entry in line.overdue(now_s, timeout_s)]
                 if late:
@@ -320,9 +333,10 @@ class RequestQueue:
                     return late
                 nearest_s = [line.until_overdue_s(now_s, timeout_s) for line in self._lines.values()]
                 wait_s = min((left_s for left_s in nearest_s if left_s is not None), default=None)
+                if wait_s is None and self._closed:
+                    return None
                 self._nobody_is_late = wait_s is None
                 self._queued.wait(wait_s)
-        return None
 
 
 def _cancel(stream: weakref.ref[Stream[StreamChunk]], token: CancellationToken) -> None:

@@ -93,7 +93,7 @@ class Sessions:
             session = self._sessions.get(name)
             if session is None or self._is_forgotten(session):
                 self._sessions.pop(name, None)
-                raise StreamError(Code.NOT_FOUND, "there is no such session")
+                raise _not_found()
             session.touched_s = self._clock()
             return session
 
@@ -125,9 +125,21 @@ class Sessions:
         if session.content_bytes + size > config.most_bytes:
             raise StreamError(Code.RESOURCE_EXHAUSTED, f"a session has at most {config.most_bytes} bytes")
 
-    def append(self, session: Session, message: Message) -> None:
-        """One message from outside. Raises as `check`."""
+    def said(self, session: Session, asked: Message | None, *, more: int) -> tuple[Message, ...]:
+        """All that has been said, for a turn that may add `more` messages. Raises as `check`, and NOT_FOUND for a
+        session that was deleted meanwhile."""
         with self._lock:
+            if self._sessions.get(session.id) is not session:
+                raise _not_found()
+            self.check(session, asked, more=more)
+            return session.messages
+
+    def append(self, session: Session, message: Message) -> None:
+        """One message from outside. Raises as `check`, and UNAVAILABLE while a turn is not over: one that is submitted
+        while the lock is held finds the message said."""
+        with self._lock:
+            if self._is_busy(session.id):
+                raise StreamError(Code.UNAVAILABLE, "a turn of this session is not over")
             self.check(session, message, more=1)
             self._add(session, (message,))
 
@@ -147,6 +159,10 @@ class Sessions:
     def _is_forgotten(self, session: Session) -> bool:
         idle_s = self._config.idle_s
         return idle_s is not None and self._clock() - session.touched_s >= idle_s and not self._is_busy(session.id)
+
+
+def _not_found() -> StreamError:
+    return StreamError(Code.NOT_FOUND, "there is no such session")
 
 
 def _size(message: Message) -> int:

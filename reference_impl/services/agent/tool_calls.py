@@ -28,7 +28,8 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """The text ended inside a call, behind its whole marker: what had come of it. Nobody should be shown this."""
+    """The text ended inside a call, behind its whole marker: what had come of it. Whether that is text or half a
+    call, whoever knows why the text ended can tell."""
 
     text: str
 
@@ -81,7 +82,7 @@ class Extractor:
         return parts
 
     def end(self) -> list[Part | Unfinished]:
-        """The text is over: half a marker was text, and a call that has no end is none."""
+        """The text is over: half a marker was text, and a call that has no end is unfinished."""
         held, self._held = self._held, ""
         if self._closing is not None:
             self._closing = None

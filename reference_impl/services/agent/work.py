@@ -6,6 +6,7 @@ never done by two at a time. Never here: whose turn it is, a lock, a thread, or 
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import logging
 from functools import partial
@@ -13,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from streamspec.reference_impl.services.agent import limits
-from streamspec.reference_impl.services.agent.generating import Describing, budget, chunks_of
+from streamspec.reference_impl.services.agent.generating import NOTHING_YET, Describing, budget, chunks_of
 from streamspec.reference_impl.stream import errors, producing
 from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.stream.table import Phase
@@ -30,10 +31,11 @@ _log = logging.getLogger("streamspec.reference")
 
 
 class Context(Protocol):
-    """The conversation around a request, which is asked when it begins and told when it is over, in a worker."""
+    """The conversation around a request, which is asked by its submitter, and by a worker when it begins; and told by a
+    worker when it is over."""
 
     def prompt(self) -> str:
-        """What the model is asked. May raise `StreamError`: then nothing is generated."""
+        """What the model is asked, as things are now. May raise `StreamError`: then nothing is generated."""
 
     def keep(self, text: str, ending: str) -> None:
         """What was handed over to the consumer's stream, and the finish reason or the code with which it ended."""
@@ -70,7 +72,8 @@ class Work:
         self._clock = clock
         self._source: Iterator[str] | None = None
         self._chunks: Iterator[StreamChunk] | None = None
-        self._offered: StreamChunk | None = None  # what its consumer had no room for
+        self._interrupt: Callable[[], None] | None = None
+        self._offered: StreamChunk | None = None  # what its consumer may have no room for yet
         self._refusal: StreamError | None = None
         self._said: list[str] = []
 
@@ -88,18 +91,18 @@ class Work:
     def _go_on(self, wake: Callable[[], None]) -> Step:
         self._look()
         chunks = self._begin() if self._chunks is None else self._chunks
-        if self._offered is not None and self._accepted(self._offered):
-            return Step.OVER
         stream, answered = self.stream, partial(self._answered, wake)
         for chunk in islice(chunks, self._turn_chunks):
-            if chunk.is_complete:  # whoever sees the end may look at the conversation
-                self._look()  # a model that was called away has not come to its end
-                self._keep(str(chunk.finish_reason))
-            if not offer(stream, chunk, answered):
-                self._offered = chunk
-                return Step.ASIDE
-            if self._accepted(chunk):
+            if chunk is NOTHING_YET:
+                self._look()
+            elif chunk.is_complete:
+                self._complete(chunk)
                 return Step.OVER
+            else:
+                self._offered = chunk  # before it may be answered
+                if not offer(stream, chunk, answered):
+                    return Step.ASIDE
+                self._accepted(chunk)
         return Step.AGAIN
 
     def _look(self) -> None:
@@ -116,27 +119,36 @@ class Work:
         describe = None if self._clock is None else Describing(generator, self._clock)
         self._source = source = generator.tokens(prompt)
         self._chunks = chunks_of(source, most_tokens, reason, request.stop, describe)
-        interrupt: Any = getattr(source, "interrupt", None)
-        if interrupt is not None:
-            self.stream.on_end(partial(_call_away, self.stream, interrupt))
+        self._interrupt = getattr(source, "interrupt", None)
+        if self._interrupt is not None:
+            self.stream.on_end(self._call_away)
         return self._chunks
 
     def _answered(self, wake: Callable[[], None], refusal: StreamError | None) -> None:
+        """In the consumer's thread, while no worker has this. The stream may end before one has it again."""
         self._refusal = refusal
+        if refusal is None:
+            assert self._offered is not None, "what is answered was offered"
+            self._accepted(self._offered)
         wake()
 
-    def _accepted(self, chunk: StreamChunk) -> bool:
-        """Count what the stream has taken. Whether it was the last: then the stream is complete."""
-        self._offered = None
+    def _accepted(self, chunk: StreamChunk) -> None:
         self.tokens += chunk.token_count
-        if not chunk.is_complete:
-            self._said.append(chunk.text)
-            return False
-        self.stream.complete()
+        self._said.append(chunk.text)
+
+    def _complete(self, chunk: StreamChunk) -> None:
+        """The model has come to its end, and that is how this ends, whatever its consumer does from now on."""
+        self._look()  # a model that was called away has not come to its end
+        self._interrupt = None
         self.ending = str(chunk.finish_reason)
-        return True
+        self.tokens += chunk.token_count
+        self._keep(self.ending)  # whoever sees the end may look at the conversation
+        with contextlib.suppress(StreamError):  # its consumer has left at this very moment
+            offer(self.stream, chunk, _ignore)
+            self.stream.complete()  # what is on offer can still be received
 
     def _fail(self, raised: BaseException) -> None:
+        self._interrupt = None  # it has come back
         if not isinstance(raised, StreamError):
             _log.info("a model failed", exc_info=raised)
         self.ending = ended_with(self.stream, errors.shown(raised).code)
@@ -149,9 +161,22 @@ class Work:
             run_each((partial(context.keep, "".join(self._said), ending),))
 
     def _tidy_up(self) -> None:
-        closes = (getattr(source, "close", None) for source in (self._chunks, self._source))
-        run_each(tuple(close for close in closes if close is not None))
+        self._interrupt = None
+        sources = (self._chunks, self._source)
         self._chunks = self._source = self._offered = None
+        for source in sources:
+            try:
+                close: Any = getattr(source, "close", None)
+                if close is not None:
+                    close()
+            except BaseException:  # noqa: BLE001 -- as above, and its place must be free
+                _log.info("a model could not be closed", exc_info=True)
+
+    def _call_away(self) -> None:
+        """A model that stands still, and can be told, need not go on for nobody."""
+        interrupt = self._interrupt
+        if interrupt is not None:
+            interrupt()
 
 
 def ended_with(stream: Stream[Any], code: Code = Code.UNAVAILABLE) -> Code:
@@ -165,7 +190,5 @@ def ended_with(stream: Stream[Any], code: Code = Code.UNAVAILABLE) -> Code:
             return code
 
 
-def _call_away(stream: Stream[Any], interrupt: Callable[[], None]) -> None:
-    """A model that stands still, and can be told, need not go on for nobody."""
-    if stream.state is not Phase.COMPLETED:
-        interrupt()
+def _ignore(_refusal: StreamError | None) -> None:
+    """Nobody waits for the answer."""

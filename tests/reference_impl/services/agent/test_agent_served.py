@@ -58,7 +58,8 @@ def test_a_full_queue_is_429_in_one_api_and_503_in_the_other() -> None:
         await turns()
         assert gate.wait_until_reached(LONGEST_S)
         serving.append(start(served[1].with_, app))
-        await turns()
+        while agent.stats().streams.queued == 0:
+            await turns()
         refused = await chat(stream=True).with_(app), await chat("/api/chat").with_(app)
         gate.open()
         for exchange in serving:

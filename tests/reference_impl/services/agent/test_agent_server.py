@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from agent_doubles import LONGEST_S, NOBODY, QUEUE, Endless, Reports, asked, code_of, rest, text_of
+from agent_doubles import LONGEST_S, NOBODY, QUEUE, ByPrompt, Endless, Reports, asked, code_of, rest, text_of
 
 from streamspec.reference_impl.services.agent.agent_server import AgentServer
+from streamspec.reference_impl.services.agent.chunks import collected
 from streamspec.reference_impl.services.agent.limits import SessionConfig
 from streamspec.reference_impl.services.agent.models import Gate, Markov, Scripted
 from streamspec.reference_impl.services.agent.sessions import Message
 from streamspec.reference_impl.services.agent.templates import TEMPLATES, Turn, rendered
+from streamspec.reference_impl.stream.marks import END
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -175,6 +177,37 @@ def test_a_turn_of_which_nothing_came_has_never_been() -> None:
         assert agent.messages(session) == ()
 
 
+def test_an_answer_whose_end_nobody_has_read_yet_is_whole_and_its_turn_over() -> None:
+    with agent_of(Scripted(("well",)), most_chunks=1) as agent:
+        session = agent.create_session()
+        is_over = Reports(agent._queue, "remove")
+        stream = agent.converse(session, "Hello?")
+        is_over.wait()  # with the last chunk on offer
+        assert agent.messages(session)[1] == Message("assistant", "well", "EndOfSequence")
+        agent.append_message(session, "user", "And?")
+        stream.cancel()
+        stats = agent.stats()
+        assert (stats.completed, stats.cancelled, stats.tokens) == (1, 0, 1)
+
+
+def test_what_was_accepted_is_kept_though_the_turn_is_cut_before_a_worker_comes_back() -> None:
+    gate = Gate()
+    model = ByPrompt({"slow": Scripted(SAID), "stuck": Scripted(SAID, gates={0: gate})})
+    with agent_of(model, most_chunks=1) as agent:
+        session = agent.create_session()
+        is_aside, is_over = Reports(agent._queue, "set_aside"), Reports(agent._queue, "remove")
+        stream = agent.generate_stream(asked("slow", session))
+        is_aside.wait()
+        stuck = agent.generate_stream(asked("stuck"))
+        assert gate.wait_until_reached(LONGEST_S)  # it has the only worker
+        assert [chunk.text for chunk in (stream.receive(), stream.receive()) if chunk is not END] == list(SAID[:2])
+        stream.cancel()
+        stuck.cancel()
+        is_over.wait(2)
+        assert agent.messages(session) == (Message("assistant", "well, 流れ", "CANCELLED"),)
+        assert agent.stats().tokens == 2
+
+
 def test_an_empty_answer_is_an_answer() -> None:
     with agent_of(Scripted(())) as agent:
         session = agent.create_session()
@@ -192,6 +225,45 @@ def test_nothing_is_appended_into_a_turn() -> None:
         assert rest(stream)[1] == "EndOfSequence"
 
 
+def test_a_message_that_is_appended_slips_into_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = listening()
+    with agent_of(model) as agent, ThreadPoolExecutor() as pool:
+        session = agent.create_session()
+        turns: list[Future[Any]] = []
+
+        def is_busy(_session: str) -> bool:  # and at once it would be
+            turns.append(pool.submit(lambda: rest(agent.converse(session, "question"))))
+            wait(turns, 0.1)  # a turn that does not wait for the message has all the time it needs
+            return False
+
+        with monkeypatch.context() as patch:
+            for place, name in ((agent._queue, "is_busy"), (agent._sessions, "_is_busy")):
+                patch.setattr(place, name, is_busy)
+            agent.append_message(session, "user", "slipped in")
+        assert turns[0].result(LONGEST_S)[1] == "EndOfSequence"
+        contents = [message.content for message in agent.messages(session)]
+    assert contents == ["slipped in", "question", WHOLE.content]
+    assert "slipped in" in model.heard[0]
+
+
+@pytest.mark.parametrize("moment", ["_submit", "_get_in"])
+def test_a_turn_in_a_session_that_is_deleted_as_it_comes_is_refused(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = listening()
+    with agent_of(model) as agent:
+        session = agent.create_session()
+        really = getattr(agent._queue, moment)
+
+        def once_deleted(*arguments: Any) -> Any:
+            assert agent.delete_session(session)
+            return really(*arguments)
+
+        monkeypatch.setattr(agent._queue, moment, once_deleted)
+        assert code_of(lambda: collected(agent.converse(session, "question"))) == "NOT_FOUND"
+    assert model.heard == []
+
+
 def test_deleting_a_session_cancels_its_turns_and_keeps_nothing() -> None:
     with agent_of(Endless(), most_chunks=3) as agent:
         session = agent.create_session()
@@ -206,11 +278,23 @@ def test_deleting_a_session_cancels_its_turns_and_keeps_nothing() -> None:
         assert agent.list_sessions() == ()
 
 
-def test_a_prompt_that_a_long_conversation_has_outgrown_fails_its_turn_alone() -> None:
+def test_a_prompt_that_a_long_conversation_has_outgrown_is_refused_by_the_submit() -> None:
     with agent_of(Scripted(SAID, context_tokens=40)) as agent:
         session = agent.create_session()
-        endings = [rest(agent.converse(session, "Hello?"))[1] for _ in range(3)]
-        assert endings == ["EndOfSequence", "INVALID_ARGUMENT", "INVALID_ARGUMENT"]
+        assert rest(agent.converse(session, "Hello?"))[1] == "EndOfSequence"
+        for _ in range(2):
+            assert code_of(lambda: agent.converse(session, "Hello?")) == "INVALID_ARGUMENT"
+        assert code_of(lambda: agent.generate_stream(asked("too long " * 40, session))) == "INVALID_ARGUMENT"
+        assert (len(agent.messages(session)), agent.stats().submitted) == (2, 1)
+
+
+def test_a_turn_that_outgrows_the_context_while_it_waits_fails_alone() -> None:
+    gate = Gate()
+    with agent_of(Scripted(SAID, context_tokens=40, gates={0: gate})) as agent:
+        session = agent.create_session()
+        streams = [agent.converse(session, "Hello?") for _ in range(2)]
+        gate.open()
+        assert [rest(stream)[1] for stream in streams] == ["EndOfSequence", "INVALID_ARGUMENT"]
         assert len(agent.messages(session)) == 2
 
 

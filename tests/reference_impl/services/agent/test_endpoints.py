@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from asked_agents import Exchange, FakeAgent, begun, finish, got, posted
-from stream_stories import run, start
+from stream_stories import LONGEST_S, run, start, turns
 
 from streamspec.reference_impl.services.agent.endpoints import Settings, service
 from streamspec.reference_impl.services.agent.endpoints_wanted import Limits
 from streamspec.reference_impl.services.agent.ports import StreamChunk
 from streamspec.reference_impl.stream.table import Phase
+
+if TYPE_CHECKING:
+    from streamspec.reference_impl.services.agent.ports import GenerationRequest
+    from streamspec.reference_impl.stream.threads import Stream
 
 HELLO = [{"role": "user", "content": "Hello"}]
 ASKED = {
@@ -21,6 +26,41 @@ ASKED = {
     "openai, whole": ("/v1/chat/completions", False),
     "ollama, whole": ("/api/chat", False),
 }
+
+
+class Slow(FakeAgent):
+    """Each call of it takes until the test says so."""
+
+    def __init__(self, said: tuple[str, ...] | None = ("Hi",)) -> None:
+        super().__init__(said)
+        self.go_on = threading.Event()
+
+    def count(self, text: str) -> int:
+        assert self.go_on.wait(LONGEST_S), "whoever was to go on waits as well"
+        return super().count(text)
+
+    def generate_stream(self, request: GenerationRequest) -> Stream[StreamChunk]:
+        assert self.go_on.wait(LONGEST_S), "whoever was to go on waits as well"
+        return super().generate_stream(request)
+
+
+class Confused(FakeAgent):
+    """Fails at one of its calls, as no agent should."""
+
+    def __init__(self, at: str, raised: BaseException) -> None:
+        super().__init__(("Hi",))
+        self.at = at
+        self.raised = raised
+
+    def count(self, text: str) -> int:
+        if self.at == "count":
+            raise self.raised
+        return super().count(text)
+
+    def generate_stream(self, request: GenerationRequest) -> Stream[StreamChunk]:
+        if self.at == "generate_stream":
+            raise self.raised
+        return super().generate_stream(request)
 
 
 def asking(name: str, **more: Any) -> Exchange:
@@ -86,6 +126,51 @@ def test_an_agent_whose_client_cannot_be_written_to_is_not_left_at_work() -> Non
     with pytest.raises(RuntimeError):
         run(exchange.with_(service(agent)))
     assert agent.streams[0].state is Phase.CANCELLED
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_model_that_takes_its_time_to_count_keeps_nobody_else_waiting(name: str) -> None:
+    async def story() -> tuple[Exchange, Exchange]:
+        agent, exchange = Slow(), asking(name)
+        app = service(agent)
+        serving = start(exchange.with_, app)
+        await turns()
+        told = await got("/told").with_(app)
+        agent.go_on.set()
+        return told, await serving
+
+    told, answer = run(story())
+    assert (told.status, answer.status) == (200, 200)
+    assert b"Hi" in answer.content
+
+
+def test_a_request_that_is_called_away_while_it_is_submitted_is_not_left_at_work() -> None:
+    async def story() -> Phase:
+        agent = Slow(None)
+        serving = start(asking("ollama").with_, service(agent))
+        await turns()
+        serving.cancel()
+        await asyncio.wait({serving})
+        agent.go_on.set()
+        while not agent.streams or agent.streams[0].state is Phase.OPEN:
+            await turns()
+        return agent.streams[0].state
+
+    assert run(story()) is Phase.CANCELLED
+
+
+@pytest.mark.parametrize("at", ["count", "generate_stream"])
+@pytest.mark.parametrize("raised", [RuntimeError("secret"), SystemExit("secret"), StopIteration("secret")], ids=repr)
+@pytest.mark.parametrize("name", ASKED)
+def test_a_model_that_fails_before_its_answer_is_a_servers_fault_without_its_text(
+    name: str, at: str, raised: BaseException
+) -> None:
+    answer = run(asking(name).with_(service(Confused(at, raised))))
+    assert answer.status == 500
+    shown: dict[str, Any] = {"error": "the handler failed", "code": "INTERNAL"}
+    if ASKED[name][0].startswith("/v1"):
+        shown = {"error": {"message": "the handler failed", "type": "server_error", "param": None, "code": None}}
+    assert answer.json() == shown
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ PATHS = ("/v1/chat/completions", "/v1/completions", "/api/chat", "/api/generate"
 FIELDS = (
     *("model", "messages", "prompt", "stream", "stream_options", "n", "stop", "max_tokens", "max_completion_tokens"),
     *("temperature", "top_p", "tools", "tool_choice", "response_format", "logprobs", "best_of", "echo", "suffix"),
+    *("top_logprobs", "modalities", "audio", "functions", "function_call"),
     *("options", "format", "think", "raw", "images", "system", "template", "keep_alive", "name"),
 )
 INNER = (

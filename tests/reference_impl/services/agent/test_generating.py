@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamspec.reference_impl.services.agent.generating import Describing, Stops, budget, chunks_of, legible
+from streamspec.reference_impl.services.agent.generating import (
+    NOTHING_YET,
+    Describing,
+    Stops,
+    budget,
+    chunks_of,
+    legible,
+)
 from streamspec.reference_impl.services.agent.models import Markov
 from streamspec.reference_impl.services.agent.ports import StreamChunk
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 
 def chunks(tokens: list[str], most_tokens: int = 100, stop: tuple[str, ...] = ()) -> list[StreamChunk]:
-    return list(chunks_of(iter(tokens), most_tokens, "MaxTokens", stop))
+    return shown(chunks_of(iter(tokens), most_tokens, "MaxTokens", stop))
+
+
+def shown(answer: Iterable[StreamChunk]) -> list[StreamChunk]:
+    return [chunk for chunk in answer if chunk is not NOTHING_YET]
 
 
 def text(answer: list[StreamChunk]) -> str:
@@ -78,6 +94,23 @@ def test_tokens_without_text_are_counted() -> None:
         assert [(chunk.text, chunk.token_count) for chunk in answer] == [("a", 2), ("b", 3), ("", 1)]
 
 
+@pytest.mark.parametrize(
+    ("tokens", "stop"),
+    [(["", "a", ""], ()), (["S", "a", ""], ("STOP",)), (["", "a", "S", "TOP"], ("STOP",))],
+    ids=["plain", "watchful", "stopped"],
+)
+def test_whoever_iterates_has_a_say_at_each_token(tokens: list[str], stop: tuple[str, ...]) -> None:
+    asked: list[str] = []
+
+    def told() -> Iterator[str]:
+        for token in tokens:
+            asked.append(token)
+            yield token
+
+    seen = [len(asked) for _ in chunks_of(told(), 100, "MaxTokens", stop)]
+    assert seen == [*range(1, len(seen)), len(tokens)]
+
+
 def test_half_a_character_is_legible_and_counted() -> None:
     assert legible("a\ud83d") == "a?"
     for stop in ((), ("never",)):
@@ -105,7 +138,7 @@ def test_every_token_is_counted_once_and_one_chunk_completes(
     pieces: list[str], stop: tuple[str, ...], most_tokens: int
 ) -> None:
     taken = []
-    answer = list(chunks_of((taken.append(each) or each for each in pieces), most_tokens, "MaxTokens", stop))  # type: ignore[func-returns-value]
+    answer = shown(chunks_of((taken.append(each) or each for each in pieces), most_tokens, "MaxTokens", stop))  # type: ignore[func-returns-value]
     assert sum(chunk.token_count for chunk in answer) == len(taken) <= most_tokens
     assert [chunk.is_complete for chunk in answer] == [*[False] * (len(answer) - 1), True]
     assert [chunk.finish_reason is not None for chunk in answer] == [chunk.is_complete for chunk in answer]

@@ -3,6 +3,7 @@ done."""
 
 from __future__ import annotations
 
+import json
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,23 @@ def test_a_generation_has_responses() -> None:
     assert [(line["response"], line["done"]) for line in answer.lines()] == [("Hi", False), ("!", False), ("", True)]
 
 
+def test_a_whole_answer_tells_how_long_its_tokens_took() -> None:
+    shown = asked(FakeAgent(("Hi", "!")), chat(stream=False)).json()
+    times = (shown["total_duration"], shown["prompt_eval_duration"], shown["eval_duration"])
+    assert times == (2_000_000_000, 1_000_000_000, 1_000_000_000)
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_tokens_of_a_call_take_their_time_before_it_is_whole(*, streams: bool) -> None:
+    last = asked(FakeAgent(CALLED), chat(tools=TOOLS, stream=streams)).lines()[-1]
+    assert (last["eval_count"], last["eval_duration"]) == (len(CALLED), 1_000_000_000)
+
+
+def test_an_answer_without_tokens_takes_no_time() -> None:
+    last = asked(FakeAgent(()), chat()).lines()[-1]
+    assert (last["eval_count"], last["eval_duration"]) == (0, 0)
+
+
 def test_a_whole_answer_is_one_object() -> None:
     shown = asked(FakeAgent(("Hi", "!")), chat(stream=False)).json()
     assert (shown["message"]["content"], shown["done"], shown["eval_count"]) == ("Hi!", True, 2)
@@ -90,6 +108,15 @@ def test_a_call_is_a_message_of_its_own_with_an_object() -> None:
 def test_a_stream_that_fails_ends_with_an_error_and_is_never_done() -> None:
     answer = asked(FakeAgent(("Hi",), failure=RuntimeError("secret")), chat())
     assert answer.lines() == [said("Hi"), {"error": "the handler failed", "code": "INTERNAL"}]
+
+
+def test_no_line_has_what_a_client_may_take_for_a_lines_end() -> None:
+    failure = StreamError(Code.UNAVAILABLE, "c\u2028d")
+    text = asked(FakeAgent(("a\u2028b\u2029\u0085",), failure=failure), chat()).content.decode()
+    assert [json.loads(line) for line in text.splitlines()] == [
+        said("a\u2028b\u2029\u0085"),
+        {"error": "c\u2028d", "code": "UNAVAILABLE"},
+    ]
 
 
 def test_an_assistants_message_at_the_end_is_the_beginning_of_the_answer() -> None:
@@ -150,6 +177,9 @@ def test_what_the_agent_refuses_is_a_status_before_any_stream(code: Code, status
         (chat(format="json"), "format"),
         (chat(format={"type": "object"}), "format"),
         (chat(think=True), "think"),
+        (chat(logprobs=True), "logprobs"),
+        (chat(top_logprobs=2), "top_logprobs"),
+        (generation(logprobs=True), "logprobs"),
         (chat(stream=1), "stream"),
         (generation(suffix="x"), "suffix"),
         (generation(template="x"), "template"),
@@ -157,7 +187,7 @@ def test_what_the_agent_refuses_is_a_status_before_any_stream(code: Code, status
         (generation(prompt=3), "prompt"),
         (generation(raw="yes"), "raw"),
     ],
-    ids=range(15),
+    ids=range(18),
 )
 def test_a_field_that_is_wrong_is_named_before_anything_is_done(exchange: Exchange, field: str) -> None:
     agent = FakeAgent(("Hi",))

@@ -44,6 +44,18 @@ def test_it_streams_and_counts(serving: Serving) -> None:
     assert (last.done, last.done_reason, last.eval_count) == (True, "length", 4)
 
 
+def test_it_reads_texts_that_its_own_splitting_of_lines_would_break(serving: Serving) -> None:
+    said = ("one\u2028two", "\u2029", "three\u0085\r\nfour", "\x0b\x1c")
+
+    async def story() -> list[Any]:
+        async with client_of(serving, FakeAgent(said)) as client:
+            return [part async for part in await client.chat(model="qwen-mini", messages=HELLO, stream=True)]
+
+    *parts, last = run(story())
+    assert [part.message.content for part in parts] == [*said]
+    assert last.done
+
+
 def test_it_gets_calls_whole_answers_generations_and_models(serving: Serving) -> None:
     async def story() -> tuple[Any, ...]:
         async with client_of(serving, FakeAgent((CALLED,))) as client:

@@ -132,6 +132,20 @@ def test_a_call_that_was_cut_off_is_dropped_and_the_reason_says_so() -> None:
     assert (choice["message"], choice["finish_reason"]) == ({"role": "assistant", "content": "So: "}, "length")
 
 
+@pytest.mark.parametrize("reason", ["EndOfSequence", "StopToken"])
+def test_what_looks_like_a_call_and_was_left_without_an_end_is_text(reason: FinishReason) -> None:
+    said = ("Use ", "<tool_call> tags", " to call. Then wait.")
+    choice = asked(FakeAgent(said, reason), chat(tools=TOOLS)).json()["choices"][0]
+    assert (choice["message"], choice["finish_reason"]) == ({"role": "assistant", "content": "".join(said)}, "stop")
+    stream = asked(FakeAgent(said, reason), chat(tools=TOOLS, stream=True))
+    assert stream.events()[1:] == [
+        chunk({"content": "Use "}),
+        chunk({"content": "<tool_call> tags to call. Then wait."}),
+        chunk({}, "stop"),
+        "[DONE]",
+    ]
+
+
 @pytest.mark.parametrize("more", [{}, {"tools": TOOLS, "tool_choice": "none"}])
 def test_without_tools_what_looks_like_a_call_is_text(more: dict[str, Any]) -> None:
     choice = asked(FakeAgent((CALLED,)), chat(**more)).json()["choices"][0]
@@ -254,6 +268,12 @@ def test_what_the_agent_refuses_is_a_status_before_any_stream(
         ({"tools": TOOLS, "tool_choice": {"type": "function"}}, "tool_choice"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"logprobs": True}, "logprobs"),
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"modalities": "audio"}, "modalities"),
+        ({"audio": {"voice": "alloy", "format": "wav"}}, "audio"),
+        ({"functions": [{"name": "list"}]}, "functions"),
+        ({"function_call": {"name": "list"}}, "function_call"),
     ],
 )
 def test_a_field_that_is_wrong_is_named_before_anything_is_done(fields: dict[str, Any], param: str) -> None:
@@ -264,6 +284,29 @@ def test_a_field_that_is_wrong_is_named_before_anything_is_done(fields: dict[str
     assert (error["type"], error["param"]) == ("invalid_request_error", param)
     assert param in error["message"]
     assert agent.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"prompt": ["a"]}, "prompt"),
+        ({"logprobs": 0}, "logprobs"),
+        ({"logprobs": 5}, "logprobs"),
+        ({"echo": True}, "echo"),
+        ({"suffix": "x"}, "suffix"),
+        ({"best_of": 2}, "best_of"),
+    ],
+)
+def test_a_field_of_a_completion_that_is_wrong_is_named_as_well(fields: dict[str, Any], param: str) -> None:
+    agent = FakeAgent(("Hi",))
+    answer = asked(agent, posted("/v1/completions", **{"model": "qwen-mini", "prompt": "Say", **fields}))
+    assert (answer.status, answer.json()["error"]["param"]) == (400, param)
+    assert agent.requests == []
+
+
+def test_fields_that_ask_for_what_is_done_anyway_are_taken() -> None:
+    fields = {"logprobs": False, "modalities": ["text"], "functions": [], "function_call": "none", "audio": None}
+    assert asked(FakeAgent(("Hi",)), chat(**fields)).status == 200
 
 
 @pytest.mark.parametrize(

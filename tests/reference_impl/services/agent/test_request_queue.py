@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,64 @@ def test_a_model_that_wants_to_leave_the_process_takes_no_worker_along() -> None
         assert rest(queue.submit_streaming_request(asked("go on")))[1] == "EndOfSequence"
 
 
+def test_a_model_that_cannot_be_closed_takes_no_worker_along() -> None:
+    class Refuses(Telling):
+        def close(self) -> None:
+            super().close()
+            raise SystemExit
+
+    class Stubborn(Scripted):
+        def tokens(self, prompt: str) -> Iterator[str]:
+            return Refuses(self)
+
+    with queue_of(Stubborn(TEN), most_streams=1) as queue:
+        assert [rest(queue.submit_streaming_request(asked()))[1] for _ in range(3)] == ["EndOfSequence"] * 3
+        assert queue.stats().threads == 3
+
+
+def test_a_model_is_called_away_only_while_it_is_at_work() -> None:
+    calls: list[str] = []
+
+    class Noted(Telling):
+        def interrupt(self) -> None:
+            calls.append("interrupt")
+            super().interrupt()
+
+        def close(self) -> None:
+            calls.append("close")
+            super().close()
+
+    class Notes(Scripted):
+        def tokens(self, prompt: str) -> Iterator[str]:
+            return Noted(self)
+
+    gate = Gate()
+    models = {"ends": Notes(TEN), "fails": Notes(TEN, fails_at=0), "stands still": Notes(TEN, gates={0: gate})}
+    with queue_of(ByPrompt(models), most_chunks=20) as queue:
+        is_over = Reports(queue, "remove")
+        for name in ("ends", "fails"):
+            stream = queue.submit_streaming_request(asked(name))
+            is_over.wait()
+            stream.cancel()
+        assert calls == ["close", "close"]
+        stream = queue.submit_streaming_request(asked("stands still"))
+        assert gate.wait_until_reached(LONGEST_S)
+        stream.cancel()
+        is_over.wait()
+    assert calls == ["close", "close", "interrupt", "close"]
+
+
+def test_a_model_that_cannot_count_is_a_failure_of_its_own() -> None:
+    class Uncountable(Scripted):
+        def count(self, text: str) -> int:
+            raise RuntimeError("secret path")
+
+    with queue_of(Uncountable(TEN)) as queue:
+        with pytest.raises(StreamError, match="the handler failed"):
+            queue.submit_streaming_request(asked())
+        assert queue.stats().submitted == 0
+
+
 def test_chunks_tell_times_and_token_ids_where_it_is_asked_for() -> None:
     with queue_of(Markov(), metadata=True) as queue:
         chunks, _ = rest(queue.submit_streaming_request(asked("a prompt")))
@@ -138,12 +197,32 @@ def test_what_cannot_be_done_is_refused_before_anything_is(request_: GenerationR
 
 @pytest.mark.parametrize(
     "limit",
-    [{"most_queued": 0}, {"stream_workers": 0}, {"batch_workers": 17}, {"most_chunks": 0}, {"idle_s": 0.0}],
-    ids=lambda limit: next(iter(limit)),
+    [
+        {"most_queued": 0},
+        {"stream_workers": 0},
+        {"batch_workers": 17},
+        {"most_chunks": 0},
+        {"idle_s": 0.0},
+        {"queue_timeout_s": 1e10},
+        {"idle_s": math.inf},
+        {"deadline_s": math.nan},
+    ],
+    ids=str,
 )
-def test_a_limit_that_is_none_is_refused(limit: dict[str, int]) -> None:
+def test_a_limit_that_is_none_is_refused(limit: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(limit))):
-        QueueConfig(**limit)  # type: ignore[arg-type]
+        QueueConfig(**limit)
+
+
+def test_the_longest_limits_that_there_are_can_be_kept() -> None:
+    longest = dict.fromkeys(("queue_timeout_s", "idle_s", "deadline_s"), threading.TIMEOUT_MAX)
+    gate = Gate()
+    with queue_of(Scripted(TEN, gates={0: gate}), **longest) as queue:
+        streams = [queue.submit_streaming_request(asked()) for _ in range(2)]
+        assert gate.wait_until_reached(LONGEST_S)
+        gate.open()
+        assert [rest(stream)[1] for stream in streams] == ["EndOfSequence"] * 2
+        assert queue.stats().threads == 3
 
 
 # Backpressure.
@@ -417,6 +496,61 @@ def test_one_token_cancels_all_that_were_handed_it_and_says_why() -> None:
         assert (token.is_cancelled, token.cancel("again")) == (True, False)
 
 
+def test_a_token_forgets_those_that_are_over() -> None:
+    token = CancellationToken()
+    with queue_of(Scripted(TEN)) as queue:
+        for _ in range(3):
+            assert rest(queue.submit_streaming_request(asked(), token=token))[1] == "EndOfSequence"
+            assert queue.submit_request(asked(), token=token).token_count == 10
+        assert token._calls == {}
+        assert token.cancel()
+        assert token._calls == {}
+
+
+@pytest.mark.parametrize("stop", [(), ("<|end|>",)], ids=["plain", "watchful"])
+def test_a_cancel_reaches_a_model_that_says_nothing_at_its_next_token(stop: tuple[str, ...]) -> None:
+    gate, asked_for = threading.Event(), list[int]()
+
+    class Mute(Scripted):
+        def tokens(self, prompt: str) -> Iterator[str]:
+            yield "hi"
+            for n in range(60):
+                assert gate.wait(LONGEST_S)
+                asked_for.append(n)
+                yield ""
+
+    with queue_of(Mute(())) as queue:
+        is_over = Reports(queue, "remove")
+        stream = queue.submit_streaming_request(asked(stop=stop))
+        assert stream.receive()
+        stream.cancel()
+        gate.set()
+        is_over.wait()
+    assert asked_for == [0]
+
+
+def test_a_model_that_says_nothing_shares_its_worker_by_turns() -> None:
+    gate, asked_for, seen = Gate(), list[int](), list[int]()
+
+    class Mute(Scripted):
+        def tokens(self, prompt: str) -> Iterator[str]:
+            gate.wait(lambda: False)
+            for n in range(100):
+                asked_for.append(n)
+                yield ""
+
+    class Sees(Scripted):
+        def tokens(self, prompt: str) -> Iterator[str]:
+            seen.append(len(asked_for))
+            return super().tokens(prompt)
+
+    with queue_of(ByPrompt({"mute": Mute(()), "short": Sees(TEN)}), turn_chunks=2) as queue:
+        streams = [queue.submit_streaming_request(asked(prompt)) for prompt in ("mute", "short")]
+        gate.open()
+        assert [rest(stream)[1] for stream in streams] == ["EndOfSequence"] * 2
+    assert seen == [4]  # after two turns of the other's
+
+
 # Time.
 
 
@@ -484,6 +618,19 @@ def test_a_shutdown_may_let_go_on_what_is_there(threads: ThreadPoolExecutor) -> 
         gate.open()
         assert [reader.result(LONGEST_S)[1] for reader in readers] == ["EndOfSequence"] * 3
         assert (ending.result(LONGEST_S).completed, queue.stats().threads) == (3, 0)
+
+
+def test_nobody_waits_too_long_while_a_shutdown_lets_others_go_on(threads: ThreadPoolExecutor) -> None:
+    gate = Gate()
+    with queue_of(Scripted(TEN, gates={0: gate}), queue_timeout_s=0.1) as queue:
+        running = queue.submit_streaming_request(asked())
+        assert gate.wait_until_reached(LONGEST_S)
+        late = queue.submit_streaming_request(asked())
+        ending = threads.submit(queue.shutdown, LONGEST_S, drain_s=LONGEST_S)
+        assert rest(late) == ([], "TIMED_OUT")
+        gate.open()
+        assert rest(running)[1] == "EndOfSequence"
+        assert (ending.result(LONGEST_S).timed_out, queue.stats().threads) == (1, 0)
 
 
 def test_nobody_waits_for_room_while_a_shutdown_lets_others_go_on(threads: ThreadPoolExecutor) -> None:
