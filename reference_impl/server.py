@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from streamspec.reference_impl.application import Application
 
+MOST_PORT = 65_535
 SHUTDOWN_GRACE_S = 2  # for consumers that do not read to see the end of their streams
 
 
@@ -125,11 +127,24 @@ async def _serve(server: Server, app: Application, host: str, port: int, *, over
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket of the family that the host's address has. It listens when uvicorn says so."""
+    """A bound socket of the family that the host's address has. It listens when uvicorn says so. Where there is none to
+    be had the process ends: raises `SystemExit(2)`, as wrong arguments do, behind a line on stderr."""
+    try:
+        return _bound(host, port)
+    except OSError as failure:
+        sys.stderr.write(f"cannot listen on {host}, port {port}: {failure.strerror}\n")
+        raise SystemExit(2) from None
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= MOST_PORT:  # of 70,000 getaddrinfo would make 4,464
+        raise OSError(errno.EINVAL, f"ports are from 0 to {MOST_PORT}")
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = Listener(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(address)
+    with contextlib.ExitStack() as undone:
+        listener = undone.enter_context(Listener(family, kind, protocol))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        undone.pop_all()
     return listener
 
 

@@ -6,7 +6,8 @@ Never here: which of them, a path, a producer.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Final
 
 from streamspec.reference_impl import session
 from streamspec.reference_impl.binding import headers
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from streamspec.reference_impl.outlet import ItemStream
     from streamspec.reference_impl.routing import Page
     from streamspec.reference_impl.seams import Receive, Send
+
+MOST_DISCARDED_BYTES: Final = 16 * 1024 * 1024  # of a body that is too long, and
+DISCARD_S: Final = 1.0  # for it to come
 
 
 async def show(answer: Answer, mount: Mount, receive: Receive, send: Send) -> None:
@@ -54,7 +58,8 @@ async def left(receive: Receive) -> None:
 
 
 async def body(receive: Receive, most_bytes: int) -> bytes | Refused | None:
-    """All of a request's body; None when its client has left before it was there."""
+    """All of a request's body; None when its client has left before it was there. Of one that is too long the rest is
+    read as well, up to a bound: a connection that is closed on unread octets takes the refusal along."""
     came = bytearray()
     while True:
         message = await receive()
@@ -62,9 +67,26 @@ async def body(receive: Receive, most_bytes: int) -> bytes | Refused | None:
             return None
         came += message.get("body", b"")
         if len(came) > most_bytes:
+            if message.get("more_body", False) and not await _discarded(receive):
+                return None
             return Refused(413, f"a request has at most {most_bytes} octets", (("connection", "close"),))
         if not message.get("more_body", False):
             return bytes(came)
+
+
+async def _discarded(receive: Receive) -> bool:
+    """Read to the end of a request, or as far as that is worth it. False if its client has left."""
+    room = MOST_DISCARDED_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_S):
+            while room > 0:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return False
+                if not message.get("more_body", False):
+                    break
+                room -= len(message.get("body", b""))
+    return True
 
 
 async def refuse(refused: Refused, send: Send) -> None:

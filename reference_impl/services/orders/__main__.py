@@ -36,8 +36,11 @@ def main() -> None:
     parser.add_argument("--allow-origin", default="", help="another site whose pages may read streams, or *")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the parent that holds stdin")
     given = parser.parse_args()
-    tokens = given.token or [os.environ.get("ORDERS_TOKEN", "")]
-    settings = Settings(tuple(filter(None, tokens)), given.most_streams, allow_origin=given.allow_origin)
+    tokens = given.token or list(filter(None, [os.environ.get("ORDERS_TOKEN")]))
+    try:
+        settings = Settings(tuple(tokens), given.most_streams, allow_origin=given.allow_origin)
+    except ValueError as failure:
+        parser.error(f"--token: {failure}")
     try:
         database = Database(given.database)
     except sqlite3.Error as failure:

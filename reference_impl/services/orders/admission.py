@@ -10,7 +10,6 @@ import contextlib
 import hmac
 from collections import Counter
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
 
 from streamspec.reference_impl.credentials import bearer, client_of
@@ -50,7 +49,8 @@ class Admission:
         if not self._tokens:
             return f"address {request.address}"
         if header(request.headers, "authorization"):
-            return client_of(bearer(request.headers) or b"", self._tokens)
+            shown = bearer(request.headers)
+            return None if shown is None else client_of(shown, self._tokens)
         return client_of(_shown(request), self._cookies) if by_cookie else None
 
     def cookie(self, request: Request) -> str:
@@ -72,11 +72,10 @@ class Admission:
 
 
 def _shown(request: Request) -> bytes:
-    try:
-        cookies = SimpleCookie(header(request.headers, "cookie"))
-    except CookieError:
-        return b""
-    return cookies[COOKIE].value.encode() if COOKIE in cookies else b""
+    # SimpleCookie would give all of them up for one of another service that it cannot read.
+    fields = [value for name, value in request.headers if name == "cookie"]
+    pairs = [pair.strip().partition("=") for pair in ";".join(fields).split(";")]
+    return next((value.encode() for name, _, value in pairs if name == COOKIE), b"")
 
 
 def _cookie(token: bytes) -> bytes:

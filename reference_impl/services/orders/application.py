@@ -47,13 +47,18 @@ CHALLENGE: Final = (("www-authenticate", 'Bearer realm="orders"'),)
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`tokens`: whoever has one of them is a client; without any, everybody is. `most_streams` of one client at a time;
-    who wants more is to come again after `retry_after_s`. `allow_origin`: another site whose pages may read streams."""
+    who wants more is to come again after `retry_after_s`. `allow_origin`: another site whose pages may read streams.
+    Raises `ValueError` for an empty token."""
 
     tokens: tuple[str, ...] = field(default=(), repr=False)
     most_streams: int = 5
     retry_after_s: int = 5
     most_body_bytes: int = 16_384
     allow_origin: str = ""
+
+    def __post_init__(self) -> None:
+        if "" in self.tokens:
+            raise ValueError("a token is empty: anybody could show it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,8 @@ class Orders:
 
     async def _ordinary(self, request: Request, receive: Receive) -> Said | Refused | None:
         """None where the client has left before it had asked."""
-        number = orders.number_of(request.path.removeprefix(f"{ORDERS}/"))
+        parent, _, name = request.path.rpartition("/")
+        number = orders.number_of(name) if parent == ORDERS else None
         match request.path, request.method:
             case (path, "GET") if path == TOLD:
                 return Said(200, payload.to_json(self._mount.told.figures()))

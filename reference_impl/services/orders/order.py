@@ -114,11 +114,15 @@ def whole(order: Order) -> str:
     return writer(("id", "status", "total", "note"))(order)
 
 
-def event_of(order: Order, *, is_new: bool) -> tuple[str, str]:
-    """The name of the event that tells of this order, and its data."""
-    name = f"order-{order.status.lower()}" if order.status in FINAL else "order-updated"
-    data = to_json({"orderId": id_of(order.number), "status": order.status})
-    return "order-created" if is_new else name, data
+def event_of(before: Order | None, order: Order) -> tuple[str, str]:
+    """The name of the event that tells what this order became, and its data. A new one was nothing before."""
+    if before is None:
+        name = "order-created"
+    elif order.status in FINAL and order.status != before.status:
+        name = f"order-{order.status.lower()}"
+    else:
+        name = "order-updated"
+    return name, to_json({"orderId": id_of(order.number), "status": order.status})
 
 
 # -- asked for ---------------------------------------------------------------------------------------------------------
@@ -138,7 +142,8 @@ def changed(body: bytes) -> Change:
     if not said:
         raise ValueError("nothing is said of the order: there is status, total and note")
     if unknown := sorted(set(said) - {"status", "total", "note"}):
-        raise ValueError(f"an order has no field {to_json(unknown[0])[:40]}: there is status, total and note")
+        # In ASCII: half of a surrogate pair could not be sent back.
+        raise ValueError(f"an order has no field {json.dumps(unknown[0])[:40]}: there is status, total and note")
     status, note = said.get("status"), said.get("note")
     if "status" in said and status not in STATUSES:
         raise ValueError(f"status must be one of {', '.join(STATUSES)}")

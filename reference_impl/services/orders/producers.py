@@ -47,7 +47,7 @@ class Pace:
         if self.rate is None:
             return 0.0
         now = self.now()
-        at = now if self._due_s is None else max(self._due_s, now - min(BEHIND_S, self.rate.interval_s))
+        at = now if self._due_s is None else max(self._due_s, now - BEHIND_S)
         self._due_s = at + self.rate.interval_s
         return max(0.0, at - now)
 

@@ -91,7 +91,8 @@ class Store(Protocol):
 
 
 class Database:
-    """A `Store`. Without a file the orders are kept in a temporary one, which goes when this is closed.
+    """A `Store`. Without a file, or in ":memory:", the orders are kept in a temporary one, which goes when this is
+    closed. Raises `sqlite3.Error` where a file is no database or cannot be opened, `ValueError` if no event is kept.
 
     What is written to a file of its own is synced before anybody hears of it: no event is ever announced twice.
     """
@@ -101,7 +102,7 @@ class Database:
             raise ValueError(f"at least 1 event is kept, not {most_events}")
         self._most_events = most_events
         self._closing = contextlib.ExitStack()
-        if not file:
+        if file in {"", ":memory:"}:  # which would be another database for each connection
             folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="orders-"))
             self._file, self._sync = str(Path(folder, "orders.db")), "OFF"
         else:
@@ -124,7 +125,7 @@ class Database:
             found = writer.execute("INSERT INTO orders (status, cents, note) VALUES (?, ?, ?)", row)
             made = orders.of_row((found.lastrowid, *row))
             assert not isinstance(made, Unreadable), "a draft has been looked at"
-            self._tell(writer, made, is_new=True)
+            self._tell(writer, None, made)
         return made
 
     def change(self, number: int, change: Change) -> Order | Unreadable | None:
@@ -136,7 +137,7 @@ class Database:
             if after != before:
                 row = (after.status, after.cents, after.note, number)
                 writer.execute("UPDATE orders SET status = ?, cents = ?, note = ? WHERE number = ?", row)
-                self._tell(writer, after, is_new=False)
+                self._tell(writer, before, after)
         return after
 
     def order(self, number: int) -> Order | Unreadable | None:
@@ -155,11 +156,14 @@ class Database:
 
     def kept(self) -> Kept:
         with self._reading:
-            oldest, newest = self._reader.execute("SELECT min(id), max(id) FROM events").fetchone()
+            # Apart: asked for together, they are looked for in every row.
+            oldest, newest = self._reader.execute(
+                "SELECT (SELECT min(id) FROM events), (SELECT max(id) FROM events)"
+            ).fetchone()
         return Kept(oldest or 1, newest or 0)
 
-    def _tell(self, writer: sqlite3.Connection, order: Order, *, is_new: bool) -> None:
-        told = writer.execute("INSERT INTO events (name, data) VALUES (?, ?)", orders.event_of(order, is_new=is_new))
+    def _tell(self, writer: sqlite3.Connection, before: Order | None, order: Order) -> None:
+        told = writer.execute("INSERT INTO events (name, data) VALUES (?, ?)", orders.event_of(before, order))
         writer.execute("DELETE FROM events WHERE id <= ?", ((told.lastrowid or 0) - self._most_events,))
 
     @contextlib.contextmanager

@@ -131,7 +131,7 @@ def follow(query: str, headers: Headers) -> Follow:
     given = _given(query)
     # The header comes from a client that reconnects, with the query of its first request.
     after = header(headers, "last-event-id") or given.get("after")
-    return Follow(_flow(given, headers), after or None, _limit(given), _on_error(given))
+    return Follow(_flow(given, headers), after, _limit(given), _on_error(given))
 
 
 def accepts(accept: str, kind: str) -> bool:
@@ -158,7 +158,7 @@ def _given(query: str) -> Mapping[str, str]:
 
 def _flow(given: Mapping[str, str], headers: Headers) -> Flow:
     def said(name: str, field: str) -> str | None:
-        return given.get(name) or header(headers, field) or None
+        return given.get(name, header(headers, field) or None)
 
     usual = Flow()
     rate = said("rate_limit", "x-stream-rate-limit")

@@ -8,6 +8,7 @@ import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -246,6 +247,23 @@ def test_a_slow_reader_holds_the_query_back() -> None:
             await client.until(b'"data"', stood + 20)
             client.left.set()
             await asking
+
+    run(story())
+
+
+def test_whoever_writes_fast_lets_the_loop_see_that_its_client_has_left() -> None:
+    """asyncio warns of every write after the fifth that it learns of too late."""
+
+    async def story() -> None:
+        async with open_shop(store=Endless()) as shop:
+            client, asking = shop.begin(f"{STREAMS[0]}?buffer_size=1000&batch_size=1000")
+            sent = [0]
+            while sent[-1] < 3_000:
+                await asyncio.sleep(0)
+                sent.append(len(client.sent))
+            client.left.set()
+            await asking
+            assert max(after - before for before, after in pairwise(sent)) <= 5
 
     run(story())
 

@@ -3,6 +3,7 @@ and failures of the database, before it and behind it."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,14 @@ import pytest
 from orders_client import Client, Endless, lines, open_shop
 from stream_stories import run
 
+from streamspec.reference_impl.bindings import asgi_answers
+from streamspec.reference_impl.routing import Refused
+from streamspec.reference_impl.services.orders.admission import Admission, Request
 from streamspec.reference_impl.services.orders.application import Settings
 from streamspec.reference_impl.services.orders.store import Database
 
 if TYPE_CHECKING:
+    from streamspec.reference_impl.seams import Message
     from streamspec.reference_impl.services.orders.store import Rows
     from streamspec.reference_impl.services.orders.terms import Query
 
@@ -29,6 +34,26 @@ def test_a_stranger_is_let_in_nowhere(path: str, shown: str | None) -> None:
             assert (refused.status, refused.headers["www-authenticate"]) == (401, 'Bearer realm="orders"')
             assert refused.headers["content-type"] == "application/problem+json"
             assert refused.json()["title"] == "Unauthorized"
+
+    run(story())
+
+
+def test_an_empty_token_is_none() -> None:
+    with pytest.raises(ValueError, match="a token is empty"):
+        Settings(tokens=("right", ""))
+    assert Admission(("",), 1).client(Request("GET", "/told", "", (("authorization", "Basic x"),), "here")) is None
+
+
+@pytest.mark.parametrize("others", ['prefs={"a":1,"b":2}; {}', "{}; a b=c", "=; {}", "{}; x@y=[1,2]", "a;{};b", "{}"])
+def test_a_cookie_counts_whatever_stands_beside_it(others: str) -> None:
+    async def story() -> None:
+        async with open_shop(1, settings=Settings(tokens=("right",))) as shop:
+            session = await shop.ask("/v1/session", "POST", headers=[("authorization", "bearer right")])
+            cookie = session.headers["set-cookie"].partition(";")[0]
+            shown = [("cookie", others.replace("{}", cookie))]
+            assert (await shop.ask(f"{STREAMS[1]}?after=0&limit=1", headers=shown)).status == 200
+            apart = [("cookie", "a=b"), ("cookie", cookie), ("cookie", "c=d")]
+            assert (await shop.ask(f"{STREAMS[1]}?after=0&limit=1", headers=apart)).status == 200
 
     run(story())
 
@@ -60,7 +85,9 @@ def test_a_token_opens_everything_and_its_cookie_the_events_alone() -> None:
         (STREAMS[2], "GET", [("accept", "application/x-ndjson")], 406),
         (f"{STREAMS[0]}?batch_size=0", "GET", [], 400),
         (STREAMS[0], "GET", [("x-stream-buffer-size", "9999")], 400),
+        (f"{STREAMS[0]}?batch_size=", "GET", [], 400),
         (f"{STREAMS[1]}?limit=0", "GET", [], 400),
+        (f"{STREAMS[1]}?after=", "GET", [], 412),
         (STREAMS[0], "POST", [], 405),
         (STREAMS[1], "HEAD", [], 405),
         ("/v1/orders", "GET", [], 405),
@@ -70,6 +97,7 @@ def test_a_token_opens_everything_and_its_cookie_the_events_alone() -> None:
         ("/v1/orders/order-7", "GET", [], 404),
         ("/v1/orders/order-7", "PATCH", [("content-type", "application/json")], 400),
         ("/v1/orders/17", "GET", [], 404),
+        ("order-1", "GET", [], 404),
         ("/v2", "GET", [], 404),
         ("/v1/orders", "POST", [], 415),
         ("/v1/orders", "POST", [("content-type", "text/plain")], 415),
@@ -94,6 +122,7 @@ def test_writing_an_order_is_refused_before_anything_is_written() -> None:
     async def story() -> None:
         async with open_shop(1) as shop:
             assert (await shop.post("/v1/orders", {"total": -1})).status == 400
+            assert (await shop.post("/v1/orders", b'{"\\ud800":1}')).status == 400
             assert (await shop.post("/v1/orders", b'{"total":1,"note":"' + b"x" * 20_000)).status == 413
             assert (await shop.post("/v1/orders/order-9", {"total": 1}, "PATCH")).status == 404
             assert (await shop.post("/v1/orders/order-1", {"status": "CANCELLED"}, "PATCH")).status == 200
@@ -102,6 +131,55 @@ def test_writing_an_order_is_refused_before_anything_is_written() -> None:
             assert (await shop.ask("/v1/orders/order-1")).json()["status"] == "CANCELLED"
             kept = shop.desk.store.kept()
             assert kept.newest == 2
+
+    run(story())
+
+
+@pytest.mark.parametrize(("pieces", "read"), [(3, 3), (100, 17)])
+def test_what_still_comes_of_a_body_that_is_too_long_is_read_up_to_a_bound(pieces: int, read: int) -> None:
+    """Or the connection would be closed before it is read, which takes the answer along."""
+
+    async def story() -> None:
+        coming = iter(range(pieces, 0, -1))
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"x" * 1_048_576, "more_body": next(coming) > 1}
+
+        refused = await asgi_answers.body(receive, 16_384)
+        assert isinstance(refused, Refused)
+        assert (refused.status, pieces - len([*coming])) == (413, read)
+
+    run(story())
+
+
+def test_a_body_that_is_too_long_and_comes_no_further_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi_answers, "DISCARD_S", 0.01)
+
+    async def story() -> None:
+        coming = iter([b"x" * 20_000])
+
+        async def receive() -> Message:
+            for body in coming:
+                return {"type": "http.request", "body": body, "more_body": True}
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        refused = await asgi_answers.body(receive, 16_384)
+        assert isinstance(refused, Refused)
+        assert refused.status == 413
+
+    run(story())
+
+
+def test_who_leaves_with_a_body_that_is_too_long_is_not_answered() -> None:
+    async def story() -> None:
+        too_long: Message = {"type": "http.request", "body": b"x" * 20_000, "more_body": True}
+        coming: list[Message] = [too_long, {"type": "http.disconnect"}]
+
+        async def receive() -> Message:
+            return coming.pop(0)
+
+        assert await asgi_answers.body(receive, 16_384) is None
 
     run(story())
 

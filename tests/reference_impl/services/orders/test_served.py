@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "services" / "orders"
 TOKEN = "Bearer example"
+TOO_LONG = HTTPStatus(413).phrase  # which Python has changed
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,13 @@ def test_a_stranger_is_refused_over_a_connection(shop: str) -> None:
     with ask(shop, "/v1/orders/stream") as answer:
         assert (answer.status, answer.getheader("www-authenticate")) == (401, 'Bearer realm="orders"')
         assert answer.getheader("content-type") == "application/problem+json"
+
+
+def test_a_client_hears_that_its_body_is_too_long_whatever_its_length(shop: str) -> None:
+    for length in (20_000, 10_000_000):
+        for _ in range(5):
+            with ask(shop, "/v1/orders", "POST", "x" * length, authorization=TOKEN) as answer:
+                assert (answer.status, json.loads(answer.read())["title"]) == (413, TOO_LONG)
 
 
 def test_a_client_that_stands_still_holds_the_archive_back_and_lets_go_when_it_leaves(shop: str) -> None:
@@ -106,13 +115,29 @@ def test_the_examples_client_shows_what_it_says(shop: str) -> None:
     [
         (["--database", "/nowhere/at/all.db"], "unable to open database file"),
         (["--most-streams", "0"], "--most-streams: invalid"),
+        (["--token", ""], "--token: a token is empty"),
+        (["--port", "70000"], "cannot listen on 127.0.0.1, port 70000: ports are from 0 to 65535"),
+        (["--port", "-1"], "cannot listen on 127.0.0.1, port -1: ports are from 0 to 65535"),
+        (["--host", "no such host"], "cannot listen on no such host, port 0: "),
     ],
 )
 def test_what_the_command_line_cannot_do_is_one_line_and_exit_2(words: list[str], because: str) -> None:
-    done = subprocess.run(
-        [sys.executable, *MODULE[:2], *words], capture_output=True, text=True, timeout=LONGEST_S, check=False
-    )
+    done = _refused(*words)
     assert (done.returncode, because in done.stderr.splitlines()[-1]) == (2, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_somebody_has_is_one_line_and_exit_2() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        done = _refused("--port", str(port))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"cannot listen on 127.0.0.1, port {port}: Address already in use\n"
+
+
+def _refused(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", *MODULE[:2], *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)
 
 
 def test_the_command_line_says_what_it_takes() -> None:

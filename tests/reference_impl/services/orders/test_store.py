@@ -38,15 +38,17 @@ def test_every_change_is_an_event_and_ids_have_no_gap(store: Database) -> None:
     with pytest.raises(Conflict):
         store.change(1, Change(status="PENDING"))
     store.change(1, Change(status="COMPLETED"))  # which changes nothing
+    store.change(1, Change(note="paid"))  # which completes nothing
     assert store.change(7, Change(note="nobody")) is None
     store.create(DRAFT)
     assert [(event.id, event.name) for event in store.events(0, 10)] == [
         (1, "order-created"),
         (2, "order-completed"),
-        (3, "order-created"),
+        (3, "order-updated"),
+        (4, "order-created"),
     ]
     assert store.events(0, 1)[0] == Event(1, "order-created", '{"orderId":"order-1","status":"CREATED"}')
-    assert (store.events(3, 10), store.kept()) == ([], Kept(1, 3))
+    assert (store.events(4, 10), store.kept()) == ([], Kept(1, 4))
 
 
 def test_ids_go_on_where_they_were_when_the_file_is_opened_again(tmp_path: Path) -> None:
@@ -66,6 +68,23 @@ def test_the_oldest_events_expire(store: Database) -> None:
         assert (few.kept(), [event.id for event in few.events(0, 10)]) == (Kept(4, 5), [4, 5])
     with pytest.raises(ValueError, match="at least 1 event"):
         Database(most_events=0)
+
+
+def test_what_is_kept_is_known_without_reading_all_of_it(store: Database) -> None:
+    with store._transaction() as writer:
+        writer.executemany("INSERT INTO events (name, data) VALUES (?, '{}')", [("order-created",)] * 5_000)
+    steps: list[int] = []
+    store._reader.set_progress_handler(lambda: steps.append(1), 100)
+    assert store.kept() == Kept(1, 5_000)
+    assert steps == []
+
+
+def test_a_database_in_memory_is_one_for_all_its_connections() -> None:
+    with closing(Database(":memory:")) as store:
+        store.create(DRAFT)
+        assert store.order(1) == Order(1, "CREATED", 9995)
+        with closing(store.rows(Query())) as rows:
+            assert rows.total == 1
 
 
 def test_an_export_sees_the_orders_as_they_were_when_it_began(store: Database) -> None:

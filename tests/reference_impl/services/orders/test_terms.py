@@ -41,11 +41,14 @@ def test_the_headers_of_the_guide_are_heard() -> None:
 def test_the_query_wins_over_a_header() -> None:
     flow = terms.follow("buffer_size=3&rate_limit=6/minute", (("x-stream-buffer-size", "100"),)).flow
     assert (flow.buffer, flow.rate) == (3, Rate(6, 60))
+    with pytest.raises(ValueError, match="buffer_size"):
+        terms.follow("buffer_size=", (("x-stream-buffer-size", "100"),))
 
 
 def test_a_client_that_comes_back_goes_on_where_it_was() -> None:
     assert terms.follow("after=0", (("last-event-id", "42"),)).after == "42"
     assert terms.follow("after=0", (("last-event-id", ""),)).after == "0"
+    assert terms.follow("after=", ()).after == ""
 
 
 def test_orders_are_chosen_by_status_id_and_number() -> None:
@@ -60,6 +63,12 @@ def test_orders_are_chosen_by_status_id_and_number() -> None:
         ("batch_size=0", "batch_size must be a whole number from 1 to 1000"),
         ("batch_size=1_0", "batch_size"),
         ("batch_size=1001", "batch_size"),
+        ("batch_size=", "batch_size"),
+        ("buffer_size=", "buffer_size"),
+        ("rate_limit=", "rate_limit must be"),
+        ("block_timeout=", "block_timeout"),
+        ("heartbeat_ms=", "heartbeat_ms"),
+        ("limit=", "limit"),
         ("buffer_size=-1", "buffer_size"),
         ("rate_limit=0/second", "rate_limit must be"),
         ("rate_limit=10", "rate_limit"),
