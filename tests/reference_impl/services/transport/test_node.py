@@ -325,8 +325,9 @@ def test_an_action_is_a_procedure_of_a_message(serving_it: Any, over: str, endle
             for stream, procedure in (("c", "nothing"), ("d", "sized"), ("e", "bidi")):
                 await talk.say(stream, "start", procedure=procedure, payload={})
                 got.append((await talk.hear(stream))["payload"]["code"])
-            await talk.say("f", "start", procedure="endless")
-            assert (await talk.hear("f"))["type"] == "stream:start"
+            await talk.say("f", "start", procedure="endless", payload={"pause_ms": 3_600_000})
+            came = [(await talk.hear("f"))["type"] for _ in range(2)]  # so its handler is at work
+            assert came == ["stream:start", "stream:data"]
             await talk.say("f", "cancel")
             assert await asyncio.to_thread(endless.heard.wait, LONGEST_S)
             return got
