@@ -128,6 +128,16 @@ async def served(service: Service, *, over_grpc: bool = False) -> AsyncIterator[
                 await serving
 
 
+def told(desk: Desk, tell: Callable[[Ports], Awaitable[None]]) -> None:
+    """What is told of a desk that is served over everything while that lasts."""
+
+    async def story() -> None:
+        async with asyncio.timeout(LONGEST_S), served(desk.service(), over_grpc=True) as ports:
+            await tell(ports)
+
+    asyncio.run(story())
+
+
 async def get(port: int, target: str, *, method: str = "GET", body: bytes = b"", **fields: str) -> tuple[int, str, str]:
     """The status, the head and the body of an answer, which has to be whole."""
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())

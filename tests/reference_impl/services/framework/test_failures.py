@@ -3,7 +3,6 @@ reaches the client whatever its characters."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,14 +11,12 @@ import msgspec
 import pydantic
 import pytest
 from envelope_clients import connected, in_short
-from framework_desk import LONGEST_S, Desk, get, opened, over_grpc, over_sse, over_tcp, over_ws, served
+from framework_desk import Desk, get, opened, over_grpc, over_sse, over_tcp, over_ws, told
 
 from streamspec.reference_impl import grpc_text
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from framework_desk import Ports
 
 OVER: Final[Any] = {"sse": over_sse, "ws": over_ws, "tcp": over_tcp, "grpc": over_grpc}
@@ -47,14 +44,6 @@ class Choosy(msgspec.Struct):
 
     def __post_init__(self) -> None:
         raise StreamError(Code.UNAUTHORIZED, "not for you")
-
-
-def told(desk: Desk, tell: Callable[[Ports], Awaitable[None]]) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(LONGEST_S), served(desk.service(), over_grpc=True) as ports:
-            await tell(ports)
-
-    asyncio.run(story())
 
 
 @EVERYWHERE

@@ -7,7 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from framework_desk import ENDED, LONGEST_S, Desk, opened, over_tcp, served
+from framework_desk import ENDED, Desk, opened, over_tcp, told
 
 from streamspec.reference_impl.services.framework.context import Context
 from streamspec.reference_impl.services.framework.playing import play
@@ -15,19 +15,11 @@ from streamspec.reference_impl.services.framework.router import Router
 from streamspec.reference_impl.stream.errors import Code, StreamError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from framework_desk import Ports
 
 EVERYWHERE: Final = pytest.mark.parametrize("over", ["ws", "tcp", "grpc"])
-
-
-def told(desk: Desk, tell: Callable[[Ports], Awaitable[None]]) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(LONGEST_S), served(desk.service(), over_grpc=True) as ports:
-            await tell(ports)
-
-    asyncio.run(story())
 
 
 @EVERYWHERE
