@@ -38,7 +38,7 @@ _Server: TypeAlias = "tuple[Settings, tuple[Rule, ...], str]"  # what it is judg
 
 
 async def run_embedded(settings: Settings, chosen: tuple[Rule, ...], progress: Progress) -> Run:
-    """Judge the reference as if it were somebody's `--spawn`; `settings.binding` alone, or all of its bindings at once,
+    """Judge the reference as if it were somebody's `--spawn`; `settings.binding` alone, or all of its bindings,
     and those of its parts that alone can show a rule. Raises `InternalError` when it cannot be judged: it is ours."""
     started, began_ns = datetime.now(UTC), now_ns()
     keep = directory_of(settings.store, started)

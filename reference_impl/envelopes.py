@@ -164,7 +164,8 @@ def start_of(said: Said) -> Start:
     metadata = _value(said, "metadata", None)
     if not isinstance(metadata, dict | None):
         raise _wrong("metadata is an object")
-    if any(map(_has_half_a_pair, (text for pair in (metadata or {}).items() for text in pair))):
+    texts = (text for pair in (metadata or {}).items() for text in pair if isinstance(text, str))
+    if not all(map(payload.has_utf8, texts)):
         raise _wrong("metadata have no half of a surrogate pair")
     credit = whole(said.members["credit"], MOST_CREDIT) if "credit" in said.members else None
     priority = whole(said.members["priority"], TOP_PRIORITY) if "priority" in said.members else 0
@@ -185,11 +186,6 @@ def _value(said: Said, name: str, default: Any) -> Any:
 
 def _wrong(message: str) -> StreamError:
     return StreamError(Code.INVALID_ARGUMENT, message)
-
-
-def _has_half_a_pair(value: object) -> bool:
-    """Whether it is a text with half of a surrogate pair: JSON can escape one, and UTF-8 cannot write it."""
-    return isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _no_text(_number: str) -> None:

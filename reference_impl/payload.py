@@ -34,6 +34,16 @@ def repeatable(text: str) -> Any:
     return value
 
 
+def has_utf8(text: str) -> bool:
+    """Whether UTF-8 can write it: half of a surrogate pair, which JSON can escape, it cannot."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def writable(text: str) -> str:
+    """The text, with an escape in place of each half of a surrogate pair."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def no_constant(name: str) -> NoReturn:
     """What `json` calls for the constants that it knows and RFC 8259 does not."""
     raise ValueError(f"{name} is no JSON")

@@ -22,10 +22,5 @@ _OTHERWISE: Final = 500
 def shown(code: Code, message: str) -> str:
     """The JSON of a failure of the router or of a handler."""
     return payload.to_json(
-        {"code": code.value, "status": _STATUSES.get(code, _OTHERWISE), "message": writable(message)}
+        {"code": code.value, "status": _STATUSES.get(code, _OTHERWISE), "message": payload.writable(message)}
     )
-
-
-def writable(text: str) -> str:
-    """The text, with an escape in place of each half of a surrogate pair, which UTF-8 cannot write."""
-    return text.encode(errors="backslashreplace").decode()

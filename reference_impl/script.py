@@ -301,7 +301,7 @@ def _whole(said: dict[str, Any], name: str, where: str, most: int, default: int 
 
 def _words(said: dict[str, Any], name: str, where: str, default: str | None = None) -> str:
     value = said.get(name, default)
-    if not isinstance(value, str) or not _is_text(value):
+    if not isinstance(value, str) or not payload.has_utf8(value):
         raise Malformed(f"{where}.{name}: a text is needed")
     return value
 
@@ -320,14 +320,10 @@ def _text(value: Any) -> str:
             return text
         case str():
             # Half a surrogate pair has no UTF-8, but an escape.
-            return payload.to_json(value) if _is_text(value) else json.dumps(value)
+            return payload.to_json(value) if payload.has_utf8(value) else json.dumps(value)
         case dict():
             return f"{{{','.join(f'{_text(name)}:{_text(held)}' for name, held in value.items())}}}"
         case list():
             return f"[{','.join(map(_text, value))}]"
         case _:
             return json.dumps(value)
-
-
-def _is_text(value: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in value)

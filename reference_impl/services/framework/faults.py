@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streamspec.reference_impl.raffel_errors import writable
+from streamspec.reference_impl.payload import writable
 from streamspec.reference_impl.stream.errors import Code
 
 LONGEST_CHARS: Final = 300  # of what is said about a value: it may quote the client

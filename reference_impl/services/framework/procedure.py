@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
-from streamspec.reference_impl.raffel_errors import writable
+from streamspec.reference_impl.payload import writable
 from streamspec.reference_impl.services.framework.faults import Misdeclared, Misfit, Unfit
 from streamspec.reference_impl.services.framework.queries import read_without_schema
 from streamspec.reference_impl.stream import errors

@@ -17,7 +17,7 @@ import msgspec
 from streamspec.reference_impl.envelopes import ID, TOP_PRIORITY, whole
 from streamspec.reference_impl.frame import Item
 from streamspec.reference_impl.inlet import Inlet, no_items
-from streamspec.reference_impl.raffel_errors import writable
+from streamspec.reference_impl.payload import writable
 from streamspec.reference_impl.roles import BREATH, Role
 from streamspec.reference_impl.routing import Asked, Limits
 from streamspec.reference_impl.services.framework.context import Context, Signal

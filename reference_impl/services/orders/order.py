@@ -11,7 +11,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from streamspec.reference_impl.payload import no_constant, to_json
+from streamspec.reference_impl.payload import has_utf8, no_constant, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -172,10 +172,8 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _is_note(value: object) -> bool:
-    if not isinstance(value, str) or len(value) > MOST_NOTE_CHARS:
-        return False
-    # Half of a surrogate pair is no character, and no database takes it.
-    return not any("\ud800" <= char <= "\udfff" for char in value)
+    # What has no UTF-8 no database takes.
+    return isinstance(value, str) and len(value) <= MOST_NOTE_CHARS and has_utf8(value)
 
 
 def _cents(value: object) -> int:

@@ -10,6 +10,7 @@ import enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from streamspec.reference_impl import payload
 from streamspec.reference_impl.grpc_names import status_of
 from streamspec.reference_impl.stream import errors
 from streamspec.reference_impl.stream.errors import Code
@@ -72,7 +73,7 @@ class StreamException(Exception):
     ) -> None:
         if error_code is StreamErrorCode.OK:
             raise ValueError("OK is not an error")
-        message = showable(message)
+        message = payload.writable(str(message))
         super().__init__(error_code, message)
         self.error_code: Final = error_code
         self.message: Final = message
@@ -114,11 +115,6 @@ class UnsupportedOperationException(Exception):
 
 class NotSerialisable(TypeError):
     """A response, a header or metadata that no writer knows: the handler's mistake."""
-
-
-def showable(text: str) -> str:
-    """The text, with an escape for what no writer could write: half a surrogate pair, which has no UTF-8."""
-    return str(text).encode(errors="backslashreplace").decode()
 
 
 def of(refused: StreamError, message: str = "", metadata: Mapping[str, str] = NOTHING) -> StreamException:

@@ -13,7 +13,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from streamspec.reference_impl.services.transport import exceptions
+from streamspec.reference_impl import payload
 from streamspec.reference_impl.stream.errors import StreamError
 from streamspec.reference_impl.stream.marks import EMPTY, END
 from streamspec.reference_impl.stream.table import ENDED, Phase
@@ -199,7 +199,7 @@ class WatermarkStream(Generic[T]):
         """Nobody wants more: what is held is dropped, and whoever waits at the gate is told. Never raises."""
         with self._lock:
             if self._reason is None and self._items.state not in ENDED:
-                self._reason = exceptions.showable(reason)
+                self._reason = payload.writable(str(reason))
         return self._items.cancel(self._reason or "")
 
     @property
