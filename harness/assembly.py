@@ -19,6 +19,7 @@ from streamspec.harness.discovery import all_adapters, all_drivers, all_rules, a
 from streamspec.harness.embedded_run import run_embedded
 from streamspec.harness.engine import store
 from streamspec.harness.engine.clock import calibrate, now_ns
+from streamspec.harness.engine.company import TOGETHER
 from streamspec.harness.engine.objects import ObjectBench, execute_objects
 from streamspec.harness.serving import TOOL, case_of, directory_of, only, run_server, stopped_by
 
@@ -40,12 +41,11 @@ class Settings:
     """What a person asked for. An empty `look.url` is the embedded reference; an empty binding is to be found. An
     `object` (`package.module:factory`) is judged in this process, and then nothing else of the target counts. `spawn`
     is the command that starts the target, in `directory`, at most `instances` times at once (0: nobody said how often),
-    and `grace_ms` how long its open streams may take to end once it is asked to end; `pid` a target that runs already.
-    `script` is the base URL of its adapter: an empty profile is the adapter's own then, and where `look.url` is that
-    very URL the adapter says what to look at. `auth` is the kind of credentials that every request needs, `other` the
-    header with those of another client. `replay` is a
-    history whose script alone is played again.
-    `baseline` is the file of known failures, for doors that compare with one."""
+    each with at most so many cases `together`, and `grace_ms` how long its open streams may take to end once it is
+    asked to end; `pid` a target that runs already. `script` is the base URL of its adapter: an empty profile is the
+    adapter's own then, and where `look.url` is that very URL the adapter says what to look at. `auth` is the kind of
+    credentials that every request needs, `other` the header with those of another client. `replay` is a history whose
+    script alone is played again. `baseline` is the file of known failures, for doors that compare with one."""
 
     look: Request
     roles: tuple[str, ...] = ()
@@ -61,6 +61,7 @@ class Settings:
     tells: tuple[str, ...] = ()
     spawn: str = ""
     instances: int = 0
+    together: int = TOGETHER
     directory: Path | None = None
     grace_ms: int = 0
     pid: int = 0

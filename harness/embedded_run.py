@@ -68,8 +68,9 @@ def processes(settings: Settings) -> int:
 
 
 def shared_out(wanted: Sequence[str], most: int) -> list[tuple[str, ...]]:
-    """The bindings of each process, the first of them ours."""
-    return [tuple(wanted[n::most]) for n in range(min(most, len(wanted)))]
+    """The bindings of each process, the first of them ours. Those that are named last have most cases, and come first:
+    what waits at their end has the others beside it."""
+    return [tuple(wanted[n::most][::-1]) for n in range(min(most, len(wanted)))]
 
 
 async def judged_here(
@@ -80,21 +81,47 @@ async def judged_here(
     started: datetime,
     keep: Keep,
 ) -> list[Run]:
-    """These bindings, judged in this process one after another, each with its parts at once: a run of each. Two of
-    them at once would wait for this process, and what waits too long cannot tell."""
+    """These bindings, judged in this process one behind another, each with its parts at once: a run of each. Two of
+    them at once would wait for this process, and what waits too long cannot tell; but when the last cases of one have
+    begun, which mostly wait, the next begins."""
     turns: list[asyncio.Task[list[Run]]] = []
+    before: tuple[_Begun, asyncio.Task[list[Run]]] | None = None
     for binding in bindings:
+        begun = _Begun(binding, progress)
         servers = parts(replace(settings, binding=binding), chosen)
-        judging = partial(_together, servers, progress, started, keep)
-        turns.append(asyncio.ensure_future(_in_turn(turns[-1:], judging)))
+        judging = partial(_together, servers, begun, started, keep)
+        turns.append(asyncio.ensure_future(_in_turn(before, judging)))
+        before = begun, turns[-1]
     return [run for found in await all_of(turns) for run in found]
 
 
-async def _in_turn(before: Sequence[asyncio.Task[list[Run]]], judging: Callable[[], Awaitable[list[Run]]]) -> list[Run]:
-    """What comes of it when that before is over; nothing, when it is stopped before."""
+class _Begun:
+    """Progress that is passed on; `all` is set when every case of this binding has begun, its parts' aside."""
+
+    def __init__(self, binding: str, progress: Progress) -> None:
+        self.all = asyncio.Event()
+        self._progress = progress
+        self._end = f"@{binding}"
+        self._cases: set[str] = set()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        self._progress(what, done, total)
+        if what.endswith(self._end):
+            self._cases.add(what)
+            if len(self._cases) >= total:
+                self.all.set()
+
+
+async def _in_turn(
+    before: tuple[_Begun, asyncio.Task[list[Run]]] | None, judging: Callable[[], Awaitable[list[Run]]]
+) -> list[Run]:
+    """What comes of it when that before has come so far; nothing, when it is stopped before."""
     try:
         if before:
-            await asyncio.wait(before)
+            begun, task = before
+            waiting = asyncio.ensure_future(begun.all.wait())
+            await asyncio.wait((waiting, task), return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
     except asyncio.CancelledError as cancelled:
         stopped_by(cancelled)
         return []
@@ -127,6 +154,7 @@ def declared(settings: Settings, binding: str) -> Settings:
         profile=embedded_target.PROFILE,
         spawn=embedded_target.COMMAND,
         instances=settings.instances or embedded_target.INSTANCES,
+        together=embedded_target.TOGETHER,
         grace_ms=embedded_target.GRACE_MS,
         script=script,
     )

@@ -24,6 +24,7 @@ TELLS: Final = tuple(
 GRACE_MS: Final = 2_000  # within which it ends its open streams when it is asked to end
 CLAIMS: Final = ("http10",)
 SCRIPT: Final = "script"  # where it plays scripts, below its root or a variant's
+TOGETHER: Final = 6  # cases at once on one server: it bears more, and two processors do not
 INSTANCES: Final = 3  # for each binding: one alone would have to wait out every case that has to be alone
 # The texts of its text role, whose payload over SSE is the text as it stands, else a field of a JSON object.
 TEXTS: Final = (

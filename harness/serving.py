@@ -213,7 +213,7 @@ async def _judge(
         judged.results.append(silent)
     elif bench.renew and not lost:  # a target that did not survive its neighbours must not spoil the rest
         others = _others(settings, bench, judged.ended, drivers)
-        done, lost = await run_in_company(judged.plan, bench, others, judged.results, progress)
+        done, lost = await run_in_company(judged.plan, bench, others, settings.together, judged.results, progress)
     await execute(judged.plan, bench, judged.results, progress, lost, done)
 
 

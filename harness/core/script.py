@@ -130,13 +130,15 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Watch:
     """Take accounts again and again, and read nothing, for the named budget. An open stream stalls meanwhile. Sooner
-    over when the figure `still` has been the same for `steady_ms`, when one of `moved` has changed, or when nothing
-    that the target holds is more than in the last account of the session `back`; where that is named, nothing stands
-    still before the target has learnt of every client that left."""
+    over when the figure `still` has been the same for `steady_ms`, when one of `moved` has changed, when `freed` is
+    nothing that was above nothing for `steady_ms`, or when nothing that the target holds is more than in the last
+    account of the session `back`; where that is named, nothing stands still before the target has learnt of every
+    client that left."""
 
     budget: str
     still: str = ""
     moved: tuple[str, ...] = ()
+    freed: str = ""
     back: str = ""
 
 

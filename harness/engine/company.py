@@ -32,11 +32,17 @@ WORTH: Final = 3  # cases, for which one more target is started
 
 
 async def run_in_company(
-    plan: Plan, bench: Bench, others: Sequence[Another], results: list[Result], progress: Progress
+    plan: Plan,
+    bench: Bench,
+    others: Sequence[Another],
+    together: int,
+    results: list[Result],
+    progress: Progress,
 ) -> tuple[frozenset[str], str]:
     """Append to `results` what came out well: the ids of those cases, and what the target of `bench` did not come back
-    from. A case that has to be alone is alone on its target, and runs here only where there are `others`."""
-    company = _Company(plan, results, progress)
+    from. At most so many are `together` on one target; a case that has to be alone is alone on its target, and runs
+    here only where there are `others`."""
+    company = _Company(plan, together, results, progress)
     others = others[: len(company.alone) // WORTH]
     if not others:
         company.alone.clear()
@@ -50,7 +56,7 @@ async def run_in_company(
 class _Company:
     """The cases that are still to be tried, and the good ends of others."""
 
-    def __init__(self, plan: Plan, results: list[Result], progress: Progress) -> None:
+    def __init__(self, plan: Plan, together: int, results: list[Result], progress: Progress) -> None:
         # What takes longest first, and last what may harm a target; before all what a target that has just been started
         # is good for.
         cases = sorted(plan.cases, key=lambda case: (_harms(case), not case.scenario.fresh, -case.scenario.order))
@@ -59,6 +65,7 @@ class _Company:
         self.done: set[str] = set()
         self._had_turns: set[str] = set()  # which could not tell, and may try once more when most others are done
         self._all = len(plan.cases)
+        self._together = together
         self._results = results
         self._progress = progress
 
@@ -78,7 +85,7 @@ class _Company:
     async def _try_beside(self, bench: Bench) -> str:
         """Some at once, on one target."""
         async with asyncio.TaskGroup() as group:
-            tried = [group.create_task(self._try_all(self.beside, bench)) for _ in range(TOGETHER)]
+            tried = [group.create_task(self._try_all(self.beside, bench)) for _ in range(self._together)]
         return next((task.result() for task in tried if task.result()), "")
 
     async def _try_all(self, left: deque[Case], bench: Bench, *, new: bool = False) -> str:

@@ -31,15 +31,16 @@ from streamspec.harness.engine.stage import Stage, no_accounts, no_gates
 from streamspec.harness.engine.way import Way, no_way
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Container, Iterator, Mapping
     from pathlib import Path
 
     from streamspec.harness.core.case import Capabilities, Case
     from streamspec.harness.core.event import Opened
     from streamspec.harness.core.limits import Limits
     from streamspec.harness.core.plan import Plan
-    from streamspec.harness.core.ports import Decoder, Driver, Exchange, Figures, Transport
+    from streamspec.harness.core.ports import Decoder, Driver, Exchange, Transport
     from streamspec.harness.core.rule import Rule
+    from streamspec.harness.engine.stage import Take
 
     Progress = Callable[[str, int, int], None]  # what is done, cases done, cases in all
 
@@ -68,9 +69,9 @@ class Bench:
     place: Path | None
     cycles: int = CYCLES["quick"]
     mark: str = ""
-    account: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
-    told: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
-    measured: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
+    account: Take = no_accounts
+    told: Take = no_accounts
+    measured: Take = no_accounts
     renew: Callable[[], Awaitable[None]] | None = None
     stop: Callable[[], Awaitable[None]] | None = None
     new_runs: Iterator[str] = field(default_factory=lambda: run_ids("r"))

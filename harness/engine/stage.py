@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from streamspec.harness.core.script import Session
     from streamspec.harness.engine.recorder import Recorder
 
+    # One account, given the id of the run that is asked about, and the figures that are wanted: none named means all.
+    Take = Callable[[str, frozenset[str]], Awaitable[Sequence[Figures]]]
 
-async def no_accounts(run: str) -> Sequence[Figures]:  # noqa: ARG001 -- the shape of an accountant
+
+async def no_accounts(run: str, wanted: frozenset[str]) -> Sequence[Figures]:  # noqa: ARG001 -- an accountant's shape
     return ()
 
 
@@ -50,8 +53,8 @@ class Stage:
     budgets: Mapping[str, float]
     limits: Limits
     recorder: Recorder
-    account: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
-    measured: Callable[[str], Awaitable[Sequence[Figures]]] = no_accounts
+    account: Take = no_accounts
+    measured: Take = no_accounts
     item_bytes: int = 1
     ids: dict[str, str] = field(default_factory=dict)
     figures: dict[str, dict[str, int | str]] = field(default_factory=dict)

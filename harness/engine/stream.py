@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from streamspec.harness.core.accounts import GATE, PROBLEM, is_back, is_owing, is_same
+from streamspec.harness.core.accounts import GATE, PROBLEM
 from streamspec.harness.core.asking import SCRIPTED_OCTETS_MAX, has_run, items_asked_for, may_stay_unheard, request_of
 from streamspec.harness.core.coding import Inflater
 from streamspec.harness.core.errors import InternalError, SeveralWorkers
@@ -51,6 +51,7 @@ from streamspec.harness.core.script import (
 )
 from streamspec.harness.engine.clock import now_ns
 from streamspec.harness.engine.speaking import Speaker, opened, push_of
+from streamspec.harness.engine.vigil import Vigil
 from streamspec.harness.engine.waiting import Patience, within
 
 if TYPE_CHECKING:
@@ -240,13 +241,14 @@ class Stream:
         await self._stage.stop()
         return True
 
-    async def _take_account(self, *, ask: bool = True) -> None:
-        """Unless we `ask` the target itself, only of what shows without."""
+    async def _take_account(self, wanted: frozenset[str] = frozenset(), *, ask: bool = True) -> None:
+        """Of the figures that are wanted, of all when none are named; unless we `ask` the target itself, only of what
+        shows without."""
         recorder = self._stage.recorder
         asked_ns = recorder.now_ns()
         run = self._stage.runs.get(self._session.id, "")
         take = self._stage.account if ask else self._stage.measured
-        for figures in await take(run):
+        for figures in await take(run, wanted):
             if figures.unknown_run and self._is_played():
                 raise SeveralWorkers(_SEVERAL.format(run=run))
             recorder.add(self._session.id, Told(asked_ns, figures.values), figures.seen_by)
@@ -284,24 +286,17 @@ class Stream:
         stalls = self._exchange is not None and not self._gone
         if stalls:
             self._note(Did("stall"))
-        began, then = dict(self._figures), self._stage.figures.get(act.back, {})
-        still_since_ns = asked_ns = start_ns = now_ns()
+        asked_ns = start_ns = now_ns()
+        vigil = Vigil(act, self._figures, self._stage.figures.get(act.back, {}), budgets["steady_ms"], start_ns)
         while (left_ms := budgets[act.budget] - (now_ns() - start_ns) / 1e6) > 0:
-            before = self._figures.get(act.still)
             await asyncio.sleep(min(budgets["every_ms"], left_ms) / 1e3)
             if ask := not act.back or (now_ns() - asked_ns) / 1e6 >= budgets["seldom_ms"]:
                 asked_ns = now_ns()
-            await self._take_account(ask=ask)
-            # A figure that was not told yet, since the handler was not called yet, is a count that is still at nothing.
-            if any(self._figures.get(name, 0) != began.get(name, 0) for name in act.moved) or (
-                act.back and is_back(self._figures, then)
-            ):
+            await self._take_account(vigil.wanted, ask=ask)
+            if vigil.has_come(self._figures, now_ns()):
                 await self._take_account()  # one that was surely asked for after the change
                 break
-            moves = act.still and not is_same(act.still, self._figures.get(act.still), before)
-            if moves or (act.back and is_owing(self._figures, then)):
-                still_since_ns = now_ns()
-            elif act.still in self._figures and (now_ns() - still_since_ns) / 1e6 >= budgets["steady_ms"]:
+            if vigil.stands_still(self._figures, now_ns()):
                 break
         if stalls:
             self._note(Did("resume"))
@@ -321,7 +316,6 @@ class Stream:
                 continue
             decoder = self._decoder
             if isinstance(entry, Trailers) and isinstance(decoder, TrailersDecoder):
-                self._decoder = None
                 self._take([entry, *decoder.trailers(entry)])
                 continue
             if isinstance(entry, Ended | Closed) and decoder:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from streamspec.harness.core.ports import Exchange, Request, Transport
     from streamspec.harness.engine.process import ProcessTree
 
-Take = Callable[[str], Awaitable[list[Figures]]]
+Take = Callable[[str, frozenset[str]], Awaitable[list[Figures]]]
 _WORD_CHARS: Final = 40
 _RUNS_MAX: Final = 1_000  # runs whose greatest sums are remembered, the last ones
 _UNKNOWN: Final = 404  # what a witness answers for a run that nobody has begun
@@ -48,19 +48,22 @@ def accountant(
     limits: Limits,
     budgets: Mapping[str, float],
 ) -> Take:
-    """What takes one account, given the id of the run that is asked about, empty for none. Every figure in it was true
-    at one instant between the call and its answer. An account with something missing says why under `PROBLEM`."""
+    """What takes one account, given the id of the run that is asked about, empty for none, and the figures that are
+    wanted: where its witness tells them all, nobody else is asked. Every figure in it was true at one instant between
+    the call and its answer. An account with something missing says why under `PROBLEM`."""
     sums: dict[tuple[str, str], int] = {}
     by_witness = {tell.name for tell in tells if has_run(tell.request)}
     others = [tell for tell in tells if not has_run(tell.request)]
 
-    async def take(run: str) -> list[Figures]:
+    async def take(run: str, wanted: frozenset[str]) -> list[Figures]:
         accounts = []
         if process is not None:  # first: the connection on which we ask is no part of it
             values = await asyncio.to_thread(lambda: figures_of(process.pids()))
             accounts.append(_account("harness", values, process.exit_note()))
         # Of a stream that has a witness nobody else is asked for the same figure.
         due = [t for t in tells if has_run(t.request) or t.name not in by_witness] if run else others
+        if run and wanted and wanted <= by_witness:
+            due = [t for t in due if has_run(t.request)]
         requests = {request: of_run(request, run) for request in dict.fromkeys(t.request for t in due)}
         asked = [replace(t, request=requests[t.request]) for t in due]
         if asked:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.core.case import Scenario
-from streamspec.harness.core.script import SCRIPT, Account, Act, Ask, Cancel, Read, Script, Session, Watch
+from streamspec.harness.core.script import SCRIPT, Account, Act, Ask, Await, Cancel, Read, Script, Session, Watch
 from streamspec.harness.core.steps import Complete, Gate, Generate, Step, Wait
 
 if TYPE_CHECKING:
@@ -103,11 +103,12 @@ TIME_LEFT: Final = Scenario(
     order=4,
 )
 
-_STALLED: Final[tuple[Act, ...]] = (
-    Ask(narrow=True),
-    _ITEM,
-    Account(),
-    Watch("learn_ms", moved=("ended",)),
+_STALLS: Final[tuple[Act, ...]] = (Ask(narrow=True), _ITEM, Account())
+_LET_GO: Final[tuple[Act, ...]] = (Watch("learn_ms", moved=("ended",), freed="sending"), Account(), Cancel("rst"))
+# It stands still for as long as those with a deadline, and for some time more.
+_STAYS: Final[tuple[Act, ...]] = (
+    *(Await(f"script-stuck-{n}", len(_STALLS) + len(_LET_GO)) for n in _ROUNDS),
+    Watch("steady_ms"),
     Account(),
     Cancel("rst"),
 )
@@ -117,8 +118,8 @@ BLOCKED: Final = Scenario(
     id="conformance/script-deadline-blocked",
     sentence=f"do not read streams of 32 MB with a deadline of {_STUCK_MS} ms, nor one without",
     script=_together(
-        *((f"script-stuck-{n}", _STALLED, _MUCH, _deadline(_STUCK_MS)) for n in _ROUNDS),
-        ("script-stays-stuck", _STALLED, _MUCH, _NONE),
+        *((f"script-stuck-{n}", (*_STALLS, *_LET_GO), _MUCH, _deadline(_STUCK_MS)) for n in _ROUNDS),
+        ("script-stays-stuck", (*_STALLS, *_STAYS), _MUCH, _NONE),
     ),
     promises=("DL-05",),
     needs=("concurrent", "told:ended", "told:sending", "told:sent"),

@@ -15,7 +15,7 @@ from streamspec.harness.core.steps import Complete, Gate, Generate, Wait
 _LIMIT_MS: Final = 1_500  # long enough for a send to be seen to wait, and short enough to be waited for
 _ITEM_BYTES: Final = 16_000  # few of them are to be read afterwards
 _ROUNDS: Final = (1, 2, 3)  # a late budget counts only three times out of three
-_STALL: Final = Watch("learn_ms", moved=("ended",))
+_STALL: Final = Watch("learn_ms", moved=("ended",), freed="sending")
 _ENDLESS: Final = (Generate(bytes=_ITEM_BYTES),)
 _BY_HAND: Final = (
     "run the command above through `| (sleep 6; cat >/dev/null)`, and ask the witness of its run whether it is "

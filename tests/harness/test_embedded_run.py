@@ -16,24 +16,31 @@ from streamspec.harness.transports.http1 import HTTP1
 
 if TYPE_CHECKING:
     from streamspec.harness.core.run import Run
+    from streamspec.harness.engine.runner import Progress
 
 
 class Judging:
     """In place of `judge_server`: what is judged at the same time, noted; a binding named in `holds` goes on until it
-    is cancelled."""
+    is cancelled, and meanwhile so many of its three cases `begin`."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, holds: str = "") -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, holds: str = "", begin: int = 0) -> None:
         self.now: list[str] = []
         self.seen: list[list[str]] = []
         self._holds = holds
+        self._begin = begin
         self.held = asyncio.Event()
         monkeypatch.setattr(embedded_run, "judge_server", self._judge)
 
-    async def _judge(self, settings: Settings, *_: object) -> Run:
+    async def _judge(self, settings: Settings, _rules: object, progress: Progress, *_: object) -> Run:
         self.now.append(settings.binding)
         self.seen.append(list(self.now))
         try:
             if settings.binding == self._holds:
+                progress("probing", 0, 0)
+                for number in range(self._begin):
+                    progress(f"conformance/{number}@{settings.binding}", 0, 3)
+                    progress(f"conformance/{number}@{settings.binding}+part", 0, 1)
+                    progress(f"conformance/{number}@{settings.binding}", 0, 3)  # once more, alone
                 self.held.set()
                 await asyncio.Event().wait()
             await asyncio.sleep(0)  # whoever is judged at the same time begins
@@ -66,6 +73,23 @@ def test_a_run_that_is_stopped_has_what_was_begun_and_begins_nothing_more(monkey
     assert asyncio.run(stopped()) == ["sse", "sse", "tcp"]
 
 
+@pytest.mark.parametrize(("begin", "judged"), [(2, ["tcp"]), (3, ["tcp", "ws"])])
+def test_a_binding_is_judged_when_all_cases_of_the_one_before_have_begun(
+    monkeypatch: pytest.MonkeyPatch, begin: int, judged: list[str]
+) -> None:
+    judging = Judging(monkeypatch, holds="tcp", begin=begin)
+
+    async def stopped() -> list[str]:
+        running = asyncio.ensure_future(judging.of("tcp", "ws"))
+        await judging.held.wait()
+        for _ in range(10):  # passes of the loop, in which the next one would begin
+            await asyncio.sleep(0)
+        running.cancel()
+        return await running
+
+    assert asyncio.run(stopped()) == judged
+
+
 @pytest.mark.parametrize("binding", embedded_target.BINDINGS)
 @pytest.mark.parametrize(("said", "meant"), [(0, embedded_target.INSTANCES), (1, 1), (5, 5)])
 def test_the_number_of_instances_is_obeyed_where_somebody_said_one(binding: str, said: int, meant: int) -> None:
@@ -75,9 +99,9 @@ def test_the_number_of_instances_is_obeyed_where_somebody_said_one(binding: str,
 @pytest.mark.parametrize(
     ("most", "shares"),
     [
-        (1, [("sse", "ndjson", "json_array", "ws", "tcp", "grpc")]),
-        (2, [("sse", "json_array", "tcp"), ("ndjson", "ws", "grpc")]),
-        (4, [("sse", "tcp"), ("ndjson", "grpc"), ("json_array",), ("ws",)]),
+        (1, [("grpc", "tcp", "ws", "json_array", "ndjson", "sse")]),
+        (2, [("tcp", "json_array", "sse"), ("grpc", "ws", "ndjson")]),
+        (4, [("tcp", "sse"), ("grpc", "ndjson"), ("json_array",), ("ws",)]),
         (9, [("sse",), ("ndjson",), ("json_array",), ("ws",), ("tcp",), ("grpc",)]),
     ],
 )

@@ -142,7 +142,7 @@ class Server:
         now = asyncio.get_running_loop().time()
         return any(s.role == "large" and s.open(now) and now - s.read_s > 0.1 for s in self.streams)
 
-    async def account(self, _run: str) -> Sequence[Figures]:
+    async def account(self, _run: str, _wanted: frozenset[str]) -> Sequence[Figures]:
         await asyncio.sleep(0.005)
         now = asyncio.get_running_loop().time()
         alive = [s for s in self.streams if s.open(now)]
@@ -170,8 +170,8 @@ class Server:
         told_ = () if "tells nothing" in self.defects else (Figures("driver", told),)
         return (Figures("harness", process), *told_)
 
-    async def measured(self, run: str) -> Sequence[Figures]:
-        return [figures for figures in await self.account(run) if figures.seen_by == "harness"]
+    async def measured(self, run: str, wanted: frozenset[str]) -> Sequence[Figures]:
+        return [figures for figures in await self.account(run, wanted) if figures.seen_by == "harness"]
 
 
 def verdicts(scenario: Scenario, server: Server) -> dict[str, Verdict]:

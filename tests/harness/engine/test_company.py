@@ -17,7 +17,7 @@ from streamspec.harness.core.event import Closed, Ended
 from streamspec.harness.core.judge import Outcome
 from streamspec.harness.core.plan import Plan
 from streamspec.harness.core.ports import Request
-from streamspec.harness.engine.company import run_in_company
+from streamspec.harness.engine.company import TOGETHER, run_in_company
 from streamspec.harness.engine.runner import execute
 from streamspec.harness.rules.lifecycle_empty import LC_08
 from streamspec.harness.rules.sse import SSE_01
@@ -52,7 +52,7 @@ class Run:
 
         async def main() -> None:
             plan = Plan(tuple(cases), (rule,), ())
-            self.done, lost = await run_in_company(plan, table, others, self.results, lambda *_: None)
+            self.done, lost = await run_in_company(plan, table, others, TOGETHER, self.results, lambda *_: None)
             await execute(plan, table, self.results, lambda *_: None, lost, self.done)
 
         in_virtual_time(main())

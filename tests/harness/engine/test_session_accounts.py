@@ -49,14 +49,14 @@ def played(
         def since_s() -> float:
             return (now_ns() - began_ns) / 1e9
 
-        async def measured(_run: str) -> Sequence[Figures]:
+        async def measured(_run: str, _wanted: frozenset[str]) -> Sequence[Figures]:
             return (Figures("harness", figures(since_s())),) if figures else ()
 
-        async def account(run: str) -> Sequence[Figures]:
+        async def account(run: str, wanted: frozenset[str]) -> Sequence[Figures]:
             if produced is None:
-                return await measured(run)
+                return await measured(run, wanted)
             value = produced(since_s())
-            return (*await measured(run), Figures("driver", {} if value is None else {"produced": value}))
+            return (*await measured(run, wanted), Figures("driver", {} if value is None else {"produced": value}))
 
         stage = Stage(
             target.transport,

@@ -233,7 +233,7 @@ def accounts(
     take = accountant(process, tells, Scripted(answers).transport, LIMITS, BUDGETS_MS)
 
     async def main() -> list[Figures]:
-        return await take("")
+        return await take("", frozenset())
 
     return asyncio.run(main())
 
@@ -281,7 +281,7 @@ def test_the_process_is_looked_at_before_the_target_is_asked(monkeypatch: pytest
     assert order == ["looked at", "asked"]
 
 
-def test_a_stream_with_a_witness_is_told_of_by_it_alone_and_any_other_by_the_target() -> None:
+def test_a_stream_with_a_witness_is_told_of_by_it_alone_and_where_that_will_not_do_by_the_target() -> None:
     def answers(request: Request, _n: int) -> Sequence[Batch]:
         return whole(b'{"sent": 3}' if "witness" in request.url else b'{"sent": 70, "open": 2}')
 
@@ -294,6 +294,8 @@ def test_a_stream_with_a_witness_is_told_of_by_it_alone_and_any_other_by_the_tar
     take = accountant(None, tells, target.transport, LIMITS, BUDGETS_MS)
 
     async def main() -> list[dict[str, int | str]]:
-        return [dict(figures.values) for run in ("r1", "") for figures in await take(run)]
+        asked = (("r1", ()), ("", ()), ("r1", ("sent",)), ("r1", ("sent", "open")), ("", ("sent",)))
+        return [dict(figures.values) for run, wanted in asked for figures in await take(run, frozenset(wanted))]
 
-    assert in_virtual_time(main()) == [{"sent": 3, "open": 2}, {"sent": 70, "open": 2}]
+    everything, of_the_witness, of_the_target = {"sent": 3, "open": 2}, {"sent": 3}, {"sent": 70, "open": 2}
+    assert in_virtual_time(main()) == [everything, of_the_target, of_the_witness, everything, of_the_target]
