@@ -32,6 +32,7 @@ class Link:
 
     def __init__(self, carrier: Exchange, addressee: Callable[[bytes], str], limits: Limits) -> None:
         self.carrier = carrier
+        self._duplex = carrier if isinstance(carrier, Duplex) else None  # looked at once: each look takes its time
         self.limits = limits
         self.over = False
         self._addressee = addressee
@@ -97,9 +98,9 @@ class Link:
 
     def duplex(self) -> Duplex:
         """The connection to speak on. Raises `ConnectionError` when there is none."""
-        if not isinstance(self.carrier, Duplex):
+        if self._duplex is None:
             raise ConnectionResetError("no connection came about")
-        return self.carrier
+        return self._duplex
 
     async def ping(self, member: Member) -> None:
         """Its answer may be here before the ping is said to be over."""

@@ -53,6 +53,7 @@ def accountant(
     the call and its answer. An account with something missing says why under `PROBLEM`."""
     sums: dict[tuple[str, str], int] = {}
     by_witness = {tell.name for tell in tells if has_run(tell.request)}
+    witnesses = {tell.request for tell in tells if has_run(tell.request)}
     others = [tell for tell in tells if not has_run(tell.request)]
 
     async def take(run: str, wanted: frozenset[str]) -> list[Figures]:
@@ -64,13 +65,10 @@ def accountant(
         due = [t for t in tells if has_run(t.request) or t.name not in by_witness] if run else others
         if run and wanted and wanted <= by_witness:
             due = [t for t in due if has_run(t.request)]
-        requests = {request: of_run(request, run) for request in dict.fromkeys(t.request for t in due)}
-        asked = [replace(t, request=requests[t.request]) for t in due]
-        if asked:
-            told = await ask(asked, transport, limits, budgets)
-            witness = {t.request for t in tells if has_run(t.request)}
-            unknown = any(of_run(request, run) in told.unknown for request in witness)
-            told_now = told.values | _grown(sums, run, asked, told.values)
+        if due:
+            told = await ask(due, transport, limits, budgets, run)
+            told_now = told.values | _grown(sums, run, due, told.values)
+            unknown = not witnesses.isdisjoint(told.unknown)
             accounts.append(_account("driver", told_now, told.problem, unknown=unknown))
         return accounts
 
@@ -98,25 +96,27 @@ def _account(seen_by: SeenBy, values: Mapping[str, int | str], problem: str, *, 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the target told; in words what it did not; and the requests that it answered with 404."""
+    """What the target told; in words what it did not; and the requests that it answered with 404, of whatever run."""
 
     values: dict[str, int | str]
     problem: str
     unknown: frozenset[Request] = frozenset()
 
 
-async def ask(tells: Sequence[Tell], transport: Transport, limits: Limits, budgets: Mapping[str, float]) -> Asked:
-    """What the target tells now; each request is sent once, all within `account_ms`. Raises `UsageError` for a request
-    that cannot be sent."""
+async def ask(
+    tells: Sequence[Tell], transport: Transport, limits: Limits, budgets: Mapping[str, float], run: str = ""
+) -> Asked:
+    """What the target tells now, of this run where a request has a place for one; each is sent once, all within
+    `account_ms`. Raises `UsageError` for a request that cannot be sent."""
     requests = tuple(dict.fromkeys(tell.request for tell in tells))
-    asking = (json_of(request, transport, limits, budgets) for request in requests)
+    asking = (json_of(of_run(request, run), transport, limits, budgets) for request in requests)
     answers: dict[Request, Answered] = {}
     for request, answer in zip(requests, await asyncio.gather(*asking, return_exceptions=True), strict=True):
         if isinstance(answer, BaseException):  # when all have ended: none is left to run on
             raise answer
         answers[request] = answer
     values: dict[str, int | str] = {}
-    problems = [f"{redacted_url(request.url)} {told.problem}" for request, told in answers.items() if told.problem]
+    problems = [f"{_named(request, run)} {told.problem}" for request, told in answers.items() if told.problem]
     for tell in tells:
         told = answers[tell.request]
         if told.problem:
@@ -128,6 +128,10 @@ async def ask(tells: Sequence[Tell], transport: Transport, limits: Limits, budge
             problems.append(f"{tell.name}: no {kind} at {' or '.join(p for p in (tell.field, tell.plus) if p)}")
     unknown = frozenset(request for request, told in answers.items() if told.status == _UNKNOWN)
     return Asked(values, printable("; ".join(problems), limits.message_chars), unknown)
+
+
+def _named(request: Request, run: str) -> str:
+    return redacted_url(of_run(request, run).url)
 
 
 def _figure(tell: Tell, json: Any) -> int | str | None:
