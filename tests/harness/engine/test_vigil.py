@@ -12,16 +12,16 @@ from streamspec.harness.core.script import Watch
 from streamspec.harness.engine.vigil import Vigil
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 STEADY_MS = 500
 EVERY_MS = 100
 
 
-def over_at_ms(act: Watch, *told: dict[str, int | str], then: dict[str, int | str] | None = None) -> int | None:
+def over_at_ms(act: Watch, *told: Mapping[str, int], then: Mapping[str, int] | None = None) -> int | None:
     """When the watch is over; the first account was taken before it, the others each 100 ms after the one before."""
-    figures = dict(told[0]) if told else {}
-    vigil = Vigil(act, figures, then or {}, STEADY_MS, 0)
+    figures: dict[str, int | str] = dict(told[0]) if told else {}
+    vigil = Vigil(act, figures, dict(then or {}), STEADY_MS, 0)
     for n, values in enumerate(told[1:], 1):
         figures.update(values)
         at_ns = n * EVERY_MS * 10**6
