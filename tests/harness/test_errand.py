@@ -125,7 +125,7 @@ def test_the_settings_of_an_errand_are_those_that_it_was_made_of() -> None:
 
 
 # What the embedded reference says itself, what an errand says in its own way, and what keeps a run in one process.
-_SAID_BY_IT = {"binding", "profile", "roles", "spawn", "script", "object", "pid"}
+_SAID_BY_IT = {"binding", "profile", "roles", "spawn", "script", "object", "pid", "together"}
 _IN_ITS_WAY = {"look", "store", "directory"}
 _STAYS = {"transport", "replay", "baseline"}
 
