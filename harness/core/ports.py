@@ -146,7 +146,7 @@ class TrailersDecoder(Decoder, Protocol):
     """A decoder of a binding whose terminal stands in the trailers."""
 
     def trailers(self, trailers: Trailers) -> list[Event]:
-        """The body is over, and these fields follow it."""
+        """These fields follow the body. Whoever breaks the rules goes on behind them, and is read on."""
 
 
 @runtime_checkable

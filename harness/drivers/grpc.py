@@ -4,7 +4,7 @@ It must never raise, judge, or hold more than one bounded message.
 
 1. A message is read at its last octet; where it was cut into frames means nothing.
 2. Only trailers end a stream. A body that ended without them was cut, by a reset or the end of the connection: then no
-   status is missing, for nobody has said that this was the whole of it.
+   status is missing, for nobody has said that this was the whole of it. What stands behind trailers is read on.
 3. Beyond a limit the rest of a message is skipped, and that is said once; it is an item of which nothing is known.
 4. A message that is no `Text` is an item all the same: another service has been asked. Where the profile says that its
    messages are octets, an item has the field `size`, and of its own fields only the one that counts is looked up.

@@ -26,7 +26,20 @@ from streamspec.harness.core.event import (
 from streamspec.harness.core.limits import BUDGETS_MS
 from streamspec.harness.core.rule import Finding, Level, Rule, broken, held, unknown
 from streamspec.harness.core.script import OBJECT
-from streamspec.harness.core.written import ASK, CLOSE, ENDED, EOF, RESET, chunked, head, item, told, upgraded, written
+from streamspec.harness.core.written import (
+    ASK,
+    CLOSE,
+    ENDED,
+    EOF,
+    RESET,
+    called,
+    chunked,
+    head,
+    item,
+    told,
+    upgraded,
+    written,
+)
 from streamspec.harness.core.written_calls import (
     SETTLED,
     back,
@@ -43,7 +56,7 @@ from streamspec.harness.core.written_calls import (
 from streamspec.harness.core.written_calls import told as account
 from streamspec.harness.rules import lifecycle_objects
 from streamspec.harness.rules._endings import each
-from streamspec.harness.rules._wire import ROOTS, by_close, like_an_error, why_unlike
+from streamspec.harness.rules._wire import ROOTS, by_close, deviations, like_an_error, why_unlike, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +67,7 @@ _TM: Final = {"profile.terminal": True, "profile.error_channel": True}
 _OPEN: Final = (ASK, head(), item(0))
 _FAILED: Final = Failed("INTERNAL", "it failed")
 _ARRAY: Final = "json_array"
+_GRPC: Final = "grpc"
 
 
 def one_terminal(h: History) -> Iterator[Finding]:
@@ -120,12 +134,23 @@ def silent_after_terminal(h: History) -> Iterator[Finding]:
             None,
         )
         if late:
-            yield broken(ends[0], late[:3], expected="nothing after the terminal", got=f"{len(late)} more signals")
+            yield broken(ends[0], late[:3], expected=_NOTHING_AFTER, got=f"{len(late)} more signals")
+        elif behind := _behind_its_status(h, session):
+            yield broken(ends[0], behind[:3], expected=_NOTHING_AFTER, got=worded(behind[0]))
         elif watched:
             yield held(ends[0], watched)
         else:
             yield unknown("we left the stream at its terminal", ends[0])
 
+
+def _behind_its_status(h: History, session: str) -> tuple[Record, ...]:
+    """Over gRPC the terminal is the end of the stream itself: what follows reaches no decoder, and shows as frames."""
+    return deviations(h, session, "h2.after-end") if h.header.binding == _GRPC else ()
+
+
+_NOTHING_AFTER: Final = "nothing after the terminal"
+_CALL: Final = (ASK, called(), item(0), Completed(), Ended("end-stream", 30))
+_BEHIND: Final = Deviation("h2.after-end", 90, "DATA")
 
 LC_02 = Rule(
     id="LC-02",
@@ -140,12 +165,18 @@ LC_02 = Rule(
         written(*told("finite", *_OPEN, Completed(), ENDED, EOF), declared=_TM),
         # a server that keeps its connection open after the terminal says nothing wrong by that
         written(*told("finite", *_OPEN, Completed(), Expired("terminal_ms", 1000), *CLOSE), declared=_TM),
+        # of gRPC: nothing more, and what is no frame of this stream, or came behind our own end
+        written(
+            *told("finite", *_CALL, Deviation("h2.stream", 90, "DATA on stream 7"), EOF), declared=_TM, binding=_GRPC
+        ),
+        written(*told("finite", *_CALL, *CLOSE, _BEHIND), declared=_TM, binding=_GRPC),
         played(_ENDED, end(4, first=False), end(5, first=False)),
         # a receive that had begun before may be answered, or write it down, later
         played(send(0, 1), begun(1, "receive", "slow"), done(2, "complete"), end(3), take(1, 0, 1, by="slow")[1:]),
     ),
     bad=(
         written(*told("finite", *_OPEN, Completed(), item(1), ENDED, EOF), declared=_TM),
+        written(*told("finite", *_CALL, _BEHIND, EOF), declared=_TM, binding=_GRPC),
         played(_ENDED, take(4, 1, 2)),
         played(_ERRED, take(2, 0, 1)),
     ),

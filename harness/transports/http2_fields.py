@@ -92,6 +92,11 @@ def is_grpc(opened: Opened) -> bool:
     return opened.status == 200 and opened.essence.partition("+")[0] == "application/grpc"
 
 
+def says_status(opened: Opened | None, fields: Fields) -> bool:
+    """Whether fields behind a body say how a call ended. Where they do not end its stream, they say so all the same."""
+    return opened is not None and is_grpc(opened) and any(name == "grpc-status" for name, _ in fields)
+
+
 def wrong_length(opened: Opened, method: str, size: int) -> str:
     """Why Content-Length is not the length of the body that came, in words; empty when it is, or is not there, or is of
     a body that nobody sends (§8.1.1)."""

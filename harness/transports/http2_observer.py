@@ -31,7 +31,7 @@ from streamspec.harness.core.ports import Body
 from streamspec.harness.transports import http2_frames as h2
 from streamspec.harness.transports.http2_blocks import BlockReader, LostBlock, RawBlock
 from streamspec.harness.transports.http2_course import Course
-from streamspec.harness.transports.http2_fields import block_of, is_grpc, wrong_length
+from streamspec.harness.transports.http2_fields import block_of, is_grpc, says_status, wrong_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,6 @@ _ON_A_STREAM: Final = frozenset(
     {h2.DATA, h2.HEADERS, h2.PRIORITY, h2.RST_STREAM, h2.PUSH_PROMISE, h2.CONTINUATION}  # §6.1 to §6.10
 )
 _ON_THE_CONNECTION: Final = frozenset({h2.SETTINGS, h2.PING, h2.GOAWAY})
-
 _NEEDED: Final = frozenset({h2.DATA, h2.HEADERS, h2.PUSH_PROMISE, h2.SETTINGS})
 
 
@@ -315,11 +314,12 @@ class Observer:
         read = block_of(block.fields, trailers=True)
         for code, words in read.faults:
             self._deviate(block.stream, code, block.offset, words)
-        if not block.ends:  # §8.1
+        if block.ends or says_status(course.opened, read.fields):
+            self._emit(block.stream, Trailers(read.fields))
+        if block.ends:
+            self._end_stream(block.stream, course, block.offset, trailers=True)
+        else:  # §8.1
             self._deviate(block.stream, "h2.headers", block.offset, "a second head that does not end the stream")
-            return
-        self._emit(block.stream, Trailers(read.fields))
-        self._end_stream(block.stream, course, block.offset, trailers=True)
 
     # -- the rest ------------------------------------------------------------------------------------------------
 

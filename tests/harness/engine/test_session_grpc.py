@@ -194,6 +194,20 @@ def test_data_behind_the_end_is_seen() -> None:
     assert names(history) == [*WHOLE, "h2.after-end"]
 
 
+def test_a_status_that_does_not_end_its_stream_is_a_terminal_and_so_is_the_next_one() -> None:
+    history = misbehaved(
+        lambda one: (
+            one.words.head(GRPC)
+            + data(ONE)
+            + one.words.head((("grpc-status", "13"),), status=0)
+            + data(ONE)
+            + one.words.trailers(("grpc-status", "0"))
+        )
+    )
+    said = ["Trailers", "Failed", "h2.headers", "Item", "Trailers", "Completed"]
+    assert names(history) == ["Opened", "Item", *said, "Ended"]
+
+
 def test_trailers_only_are_a_failure_without_a_body() -> None:
     fields = (*GRPC, ("grpc-status", "5"), ("grpc-message", "none %2f there"))
     history = misbehaved(lambda one: one.words.head(fields, ends=True))

@@ -116,6 +116,26 @@ def test_trailers_stand_ahead_of_the_end() -> None:
     ]
 
 
+def test_a_status_that_does_not_end_its_stream_is_said_all_the_same() -> None:
+    words = Words()
+    head, early = words.head(GRPC), words.head((("grpc-status", "13"),), status=0)
+    got = of_one(head, early, data(b"abc"), words.trailers(("grpc-status", "0")))
+    assert [entry for entry in got if isinstance(entry, Trailers)] == [
+        Trailers((("grpc-status", "13"),)),
+        Trailers((("grpc-status", "0"),)),
+    ]
+    assert (deviations(got), got[-1]) == (["h2.headers"], Ended("end-stream", 3))
+
+
+@pytest.mark.parametrize(("head", "fields"), [(GRPC, (("x", "y"),)), ((), (("grpc-status", "0"),))])
+def test_other_fields_that_do_not_end_their_stream_are_no_trailers(
+    head: tuple[tuple[str, str], ...], fields: tuple[tuple[str, str], ...]
+) -> None:
+    words = Words()
+    got = of_one(words.head(head), words.head(fields, status=0))
+    assert (deviations(got), [entry for entry in got if isinstance(entry, Trailers)]) == (["h2.headers"], [])
+
+
 def test_an_answer_of_grpc_without_trailers_has_none_of_them_and_says_so() -> None:
     words = Words()
     assert of_one(words.head(GRPC), data(b"", ends=True))[1:] == [Trailers(()), Ended("end-stream", 0)]
