@@ -105,6 +105,7 @@ def request_of(
         url = url.replace(SCRIPT_TEXT, quoted_script(act.script or text_of(session.steps, session.options)))
     method, version = act.method or base.method, act.version or base.version
     opens = act.same or session.id
+    body = _body(base.body, act, session, count_of(session, item_bytes), run, headers)
     return replace(
         base,
         url=url,
@@ -114,12 +115,19 @@ def request_of(
         version=version,
         pieces=act.pieces,
         direct=act.direct,
-        body=_body(base.body, act, session, count_of(session, item_bytes), run, headers),
+        body=body,
         opens=opens if OPENS in base.body else "",
         offers=act.offers,
         ends=session.direction in {"server", "unary"},
-        push=push.replace(OPENS.decode(), dumps(opens)) if act.cancelled else "",
+        push=_behind(base.body, body, act, push.replace(OPENS.decode(), dumps(opens))),
     )
+
+
+def _behind(base: bytes, body: bytes, act: Ask, cancel: str) -> str:
+    """What follows the opening message in its write: itself, where it says an id, or what cancels the stream."""
+    if act.twice:
+        return body.decode() if OPENS in base else ""
+    return cancel if act.cancelled else ""
 
 
 def may_stay_unheard(request: Request) -> bool:

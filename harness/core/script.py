@@ -36,8 +36,9 @@ class Ask:
     `credentials`: without any (`none`), with `wrong` ones, or with those of an`other` client of the target (which then
     asks for the very run of the session `after`), instead of the user's own. `direct`: past the proxy,
     where there is one. `on`: on the connection of that session, as one more stream; `same`: under the very id of that
-    session. `cancelled`: with a cancel in the same write. `offers`: an extension of WebSocket. `priority`: among the
-    streams of its connection, from 0 to 9 (docs/contract.md). `metadata`: with these fields besides."""
+    session. `cancelled`: with a cancel in the same write; `twice`: with a second start under the same id in it.
+    `offers`: an extension of WebSocket. `priority`: among the streams of its connection, from 0 to 9
+    (docs/contract.md). `metadata`: with these fields besides."""
 
     malformed: bool = False
     budget: str = "head_ms"
@@ -54,6 +55,7 @@ class Ask:
     on: str = ""
     same: str = ""
     cancelled: bool = False
+    twice: bool = False
     offers: str = ""
     priority: int = 0
     metadata: tuple[tuple[str, str], ...] = ()

@@ -216,7 +216,13 @@ def terminals(h: History, session: str) -> tuple[Record, ...]:
 
 def is_doubled(h: History, session: str) -> bool:
     """Whether we asked for a second stream under the id of this one: what comes under it may be of either."""
-    return session in h.kept("doubled", lambda: frozenset(ask_of(h, other).same for other in h.sessions()))
+    return session in h.kept("doubled", lambda: frozenset(_under(h, other) for other in h.sessions()))
+
+
+def _under(h: History, session: str) -> str:
+    """The stream under whose id this session asks for a second one; empty where it does no such thing."""
+    ask = ask_of(h, session)
+    return ask.same or (session if ask.twice else "")
 
 
 def _out_of_order(h: History) -> dict[str, int]:
@@ -227,7 +233,7 @@ def _out_of_order(h: History) -> dict[str, int]:
         act = record.event.act if isinstance(record.event, Did) else ""
         under = record.session if act.startswith("write:") else ""
         if act.startswith("ask"):
-            under = ask_of(h, record.session).same
+            under = _under(h, record.session)
         if under:
             found.setdefault(under, record.index)
     return found

@@ -14,6 +14,7 @@ from streamspec.harness.core.event import Expired, Failed, Item, Record
 from streamspec.harness.core.rule import Finding, broken, held, unknown
 from streamspec.harness.core.written import CLOSE, item
 from streamspec.harness.rules._both_ways import Spoken, ended, opening, silent_since
+from streamspec.harness.rules._connections import others_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,9 +50,8 @@ def goes_on(h: History, session: str, at: Record, wanted: str) -> Finding:
 def gap_in(h: History, before: Sequence[Record], since: Sequence[Record]) -> tuple[Record, int, int] | None:
     """The first item that does not follow upon the one before it, of a stream that counted its items one by one before;
     of one that may leave items out, only one that falls back."""
-    counted = [number for record in before if (number := _number(record)) is not None]
-    steady = len(counted) == len(before) >= _COUNTED_LEAST and all(b == a + 1 for a, b in pairwise(counted))
-    if not steady:
+    counted = _one_by_one(before)
+    if not counted:
         return None
     lossy, number = bool(h.header.declared.get("declares.lossy")), counted[-1]
     for record in since:
@@ -62,6 +62,30 @@ def gap_in(h: History, before: Sequence[Record], since: Sequence[Record]) -> tup
             return record, number, following
         number = following
     return None
+
+
+def counted_anew(h: History, session: str, items: Sequence[Record]) -> tuple[Record, int] | None:
+    """The first item that does not go beyond all before it, of a stream that others of its kind on the connection show
+    to count its items one by one."""
+    others = (other for other in others_on(h, session) if h.role(other) == h.role(session))
+    if not any(_one_by_one(standing.items(h, other)) for other in others):
+        return None
+    most: int | None = None
+    for record in items:
+        number = _number(record)
+        if number is None:
+            return None
+        if most is not None and number <= most:
+            return record, number
+        most = number
+    return None
+
+
+def _one_by_one(items: Sequence[Record]) -> list[int]:
+    """Their numbers, where they count; else none."""
+    counted = [number for record in items if (number := _number(record)) is not None]
+    steady = len(counted) == len(items) >= _COUNTED_LEAST and all(b == a + 1 for a, b in pairwise(counted))
+    return counted if steady else []
 
 
 def _number(record: Record) -> int | None:

@@ -25,13 +25,14 @@ from streamspec.harness.rules._both_ways import (
     first_act,
     gone,
     opening,
+    read_on,
     rounds,
     silent_since,
     spoken,
 )
 from streamspec.harness.rules._carriers import TCP, WS, carried
 from streamspec.harness.rules._connections import connection, others_on, sharing
-from streamspec.harness.rules._mux import ON, SILENT, STAYS, gap_in, goes_on, stay
+from streamspec.harness.rules._mux import ON, SILENT, STAYS, counted_anew, gap_in, goes_on, stay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 HELD: Final = "endless-held-"  # a stream whose id is taken once more
 AGAIN: Final = "endless-again-"  # and who does so
+TWICE: Final = "endless-twice-"  # a stream whose start is said twice in one write
+LATER: Final = "endless-later-"  # and what is opened behind it
 DONE: Final = "finite-done-"  # is over, and spoken to
 
 
@@ -57,8 +60,8 @@ def each_message_has_its_id(h: History) -> Iterator[Finding]:
 
 
 def _told_apart(h: History, link: str) -> Finding | None:
-    twice = {same for s in sharing(h, link) if (same := standing.ask_of(h, s).same)}
-    streams = [s for s in sharing(h, link) if _is_named(h, s) and s not in twice and not standing.ask_of(h, s).same]
+    alone = [s for s in sharing(h, link) if not standing.is_doubled(h, s) and not standing.ask_of(h, s).same]
+    streams = [s for s in alone if _is_named(h, s)]
     items = sorted((r for s in streams for r in standing.items(h, s)), key=lambda r: r.index)
     if bare := [r for r in items if not _own_id(r)]:
         return unknown("its messages show no id but that of their stream", bare[0])
@@ -114,6 +117,8 @@ MX_01 = Rule(
         _two((0, 1), (0, 1), Ask(), "finite-1"),
         # it was asked for a second stream under the id of the first
         _two((0, 1), (0, 1), Ask(on="finite-1", same="finite-1"), "finite-1"),
+        # both starts of one id came in one write
+        carried(*told("finite", ASK, WS, *_dated("finite", 0, 0, 1), *CLOSE), asks={"finite": Ask(twice=True)}),
         # each stream was opened by the same words
         carried(*told("finite", ASK, WS, *_dated("a", 1, 1), *TERMINAL)),
         # no id of their own
@@ -132,7 +137,13 @@ MX_01 = Rule(
 
 def a_live_id_is_refused(h: History) -> Iterator[Finding]:
     found = [s for s in h.sessions("endless") if s.startswith(HELD)]
-    yield from rounds(h, found, _refused, "nothing was said of an id that was in use")
+    yield from rounds(h, found, _refused, _UNSAID)
+    found = [s for s in h.sessions("endless") if standing.ask_of(h, s).twice]
+    yield from rounds(h, found, _one_of_two, _UNSAID)
+
+
+_UNSAID: Final = "nothing was said of an id that was in use"
+_ALONE: Final = "the stream that has the id, and no other"
 
 
 def _refused(h: History, session: str) -> Finding:
@@ -147,14 +158,39 @@ def _refused(h: History, session: str) -> Finding:
         return held(before[-1], again, closed)
     since = behind(h, Item, session, again)
     if gap := gap_in(h, before, since):
-        return broken(again, gap[0], expected="the stream that has the id, and no other", got=f"item {gap[2]} anew")
-    answers = behind(h, (Failed, Meta), session, again)
-    answer = next((r for r in answers if not isinstance(r.event, Meta) or r.event.kind == "error"), None)
-    return _survives(h, session, again, answer) if answer else _ignored(h, session, again)
+        return broken(again, gap[0], expected=_ALONE, got=f"item {gap[2]} anew")
+    answer = _answer(h, session, again)
+    return _survives(h, session, again, answer) if answer else _ignored(h, session, again, again)
 
 
-def _ignored(h: History, session: str, again: Record) -> Finding:
-    waits = behind(h, Expired, session, again)
+def _one_of_two(h: History, session: str) -> Finding:
+    """Where both starts come at once neither is the first, and what is refused may be either. That its connection is
+    closed is a refusal, unless there were two streams by then."""
+    ask = accounts.asked(h, session)
+    if ask is None:
+        return unknown("nothing was asked for twice")
+    items = behind(h, Item, session, ask)
+    if anew := counted_anew(h, session, items):
+        return broken(ask, anew[0], expected=_ALONE, got=f"item {anew[1]} anew, of two starts in one write")
+    if closed := gone(h, session, ask):
+        return held(ask, closed)
+    if answer := _answer(h, session, ask):
+        return _survives(h, session, ask, answer)
+    if not items:
+        return unknown("its stream did not begin", ask)
+    later = read_on(h, session, ask)
+    return _ignored(h, session, ask, later) if later else unknown("nothing shows that both starts were read", ask)
+
+
+def _answer(h: History, session: str, since: Record) -> Record | None:
+    """What is said of an id that is in use: a failure, or a message that is no end of any stream."""
+    answers = behind(h, (Failed, Meta), session, since)
+    return next((r for r in answers if not isinstance(r.event, Meta) or r.event.kind == "error"), None)
+
+
+def _ignored(h: History, session: str, again: Record, since: Record) -> Finding:
+    """Nothing was said of it, though we waited since that record."""
+    waits = behind(h, Expired, session, since)
     return broken(again, waits[-1], expected="a refusal", got="nothing") if waits else unknown("not waited for", again)
 
 
@@ -180,6 +216,16 @@ def _taken(*after: Seen, n: int = 1) -> tuple[Spoken, Spoken]:
     return _hold(*after, n=n), _again(n)
 
 
+_EIGHT: Final = tuple(item(k) for k in range(8))
+
+
+def _twice(*seen: Seen, n: int = 1, later: tuple[Item, ...] = _EIGHT) -> tuple[Spoken, Spoken]:
+    """What comes of two starts in one write, and a stream that is opened behind them and answered."""
+    on, start = f"{TWICE}{n}", 10e3 * n
+    second = Spoken(f"{LATER}{n}", (*opening(), *later, *CLOSE), acts=(Ask(on=on),), start_ms=start + 100)
+    return Spoken(on, (*opening(), *seen, *CLOSE), acts=(Ask(twice=True),), start_ms=start), second
+
+
 _IN_USE: Final = failed("ALREADY_EXISTS")
 _QUIET: Final[tuple[Seen, ...]] = (2_000, Expired("look_ms", 2_000))
 
@@ -200,8 +246,20 @@ MX_03 = Rule(
         spoken(*_taken(Farewell(4409, "in use"), EOF)),
         # it said nothing, once
         spoken(*_taken(*ON, *_QUIET), *_taken(*_IN_USE, *ON, n=2), *_taken(*_IN_USE, *ON, n=3)),
+        # both starts in one write, and one of them is refused: before the other's first item, or later
+        spoken(*_twice(*_IN_USE, *_EIGHT), *_twice(item(0), Meta("error"), *_EIGHT[1:], n=2)),
+        spoken(*_twice(item(0), Farewell(4409, "in use"), EOF)),
+        # nothing was opened behind them, and they may wait to be read
+        spoken(*(_twice(*_EIGHT, *_QUIET, n=n)[0] for n in (1, 2, 3))),
+        # it does not count its items
+        spoken(*_twice(item(0, 5), item(1, 5), Meta("error"), item(2, 5), later=tuple(item(k, 5) for k in range(4)))),
     ),
     bad=(
+        spoken(*_twice(item(0, 0), item(1, 0), item(2, 1), item(3, 1))),
+        # also when one of them was refused in the end, or the connection closed
+        spoken(*_twice(item(0, 0), item(1, 0), *_IN_USE, item(2, 1))),
+        spoken(*_twice(item(0, 0), item(1, 0), Farewell(4409, "in use"), EOF)),
+        spoken(*(one for n in (1, 2, 3) for one in _twice(*_EIGHT, *_QUIET, n=n))),
         spoken(*_taken(item(6, 1), item(7, 2))),
         spoken(*(one for n in (1, 2, 3) for one in _taken(*ON, *_QUIET, n=n))),
         spoken(*(one for n in (1, 2, 3) for one in _taken(*_IN_USE, *_QUIET, n=n))),

@@ -94,6 +94,27 @@ IN_USE: Final = Scenario(
 )
 
 
+def _twice(n: int) -> tuple[Session, ...]:
+    """On a connection of their own: what names no stream is said of the one that opened it. That the stream behind them
+    is answered shows that both starts were read. A refusal may come before all items: a stream that has been told of an
+    end is read to the end of what is there."""
+    both = f"endless-twice-{n}"
+    later = Session(f"endless-later-{n}", "endless", (Await(both, 2), Ask(on=both), _SOME), beside=both)
+    acts = (Ask(twice=True), _SOME, Await(later.id, 3), Read(0, "steady_ms"), Pass(300), Read(0, "aftermath_ms"))
+    return Session(both, "endless", acts, beside="endless-twice-1" if n > 1 else ""), later
+
+
+AT_ONCE: Final = Scenario(
+    id="conformance/mux-id-at-once",
+    sentence="open two streams under one id in the same write, and another behind them on the connection, three times",
+    script=Script(tuple(session for n in _ROUNDS for session in _twice(n))),
+    promises=("MX-03",),
+    needs=("concurrent",),
+    by_hand=_BY_HAND,
+    order=5,
+)
+
+
 def _stays(n: int, *acts: Act) -> Session:
     return Session(
         f"endless-stays-{n}", "endless", (Ask(), _SOME, *acts, _SOME), beside="endless-stays-1" if n > 1 else ""

@@ -78,6 +78,18 @@ def test_a_cancel_is_known_to_be_read_by_what_is_opened_behind_it() -> None:
         assert wait.acts == acts_before(word, Cancel) + 1
 
 
+def test_two_starts_in_one_write_are_known_to_be_read_by_what_is_opened_behind_them() -> None:
+    """And are read on when that has been answered: a refusal may come late."""
+    sessions = {session.id: session for session in of(mux_streams.AT_ONCE)}
+    for n in (1, 2, 3):
+        both, later = sessions[f"endless-twice-{n}"], sessions[f"endless-later-{n}"]
+        assert both.acts[0] == Ask(twice=True)  # on a connection of its own, which is oldest there
+        assert [act.on for act in later.acts if isinstance(act, Ask)] == [both.id]
+        wait = next(act for act in both.acts if isinstance(act, Await))
+        assert (wait.session, wait.acts) == (later.id, len(later.acts))
+        assert any(isinstance(act, Read) and not act.items for act in both.acts[both.acts.index(wait) :])
+
+
 def test_a_backlog_is_more_than_two_kernels_hold() -> None:
     stuck = (*of(both_at_once.MUTE), *of(both_at_once.STUCK), *of(both_at_once.EARLY))
     for session in stuck:

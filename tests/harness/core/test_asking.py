@@ -157,6 +157,16 @@ def test_a_script_cannot_make_a_place_of_its_own() -> None:
     assert json.loads(unquote(sent.url.partition("script=")[2]))["steps"][0]["items"] == ["{run}{n}{script}"]
 
 
+def test_a_start_that_is_said_twice_is_followed_by_itself_where_it_has_an_id() -> None:
+    session = Session("endless-1", "endless", ())
+    base = Request("ws://x/s", body=b'{"id":{id},"type":"stream:start"}')
+    sent = request_of(base, Ask(twice=True), session, 1, push="cancel")
+    assert sent.push == sent.body.decode() == '{"id":"endless-1","type":"stream:start"}'
+    # over HTTP/2 it would be a reset
+    assert request_of(replace(base, body=b"{}"), Ask(twice=True), session, 1, push="reset").push == ""
+    assert request_of(base, Ask(), session, 1, push="cancel").push == ""
+
+
 def test_another_text_may_be_asked_for_in_the_place_of_a_script() -> None:
     base = Request("http://127.0.0.1:1/sse?run={run}&script={script}")
     session = Session("script-1", "script", (), steps=(Complete(),))

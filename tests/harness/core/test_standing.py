@@ -176,12 +176,27 @@ def disturbed(*after: Event, act: Event | None = None, asks: Mapping[str, Ask] =
         (disturbed(*_IN_USE, item(1), act=Did("write:ws-no-type"), asks={}), 0),
         (disturbed(*_IN_USE, item(1), asks={}), 1),
         (disturbed(*_IN_USE, item(1), asks={"endless-again": Ask(on="endless-held")}), 1),
+        (disturbed(*_IN_USE, item(1), asks={"endless-held": Ask(twice=True)}), 0),
+        (disturbed(*_IN_USE, item(1), asks={"endless-again": Ask(on="endless-held", twice=True)}), 1),
     ],
 )
 def test_a_failure_behind_which_a_stream_goes_on_answered_what_we_said_out_of_order(
     history: History, ends: int
 ) -> None:
     assert len(standing.terminals(history, "endless-held")) == ends
+
+
+@pytest.mark.parametrize(
+    ("asks", "doubled"),
+    [
+        (_SECOND, ["endless-held"]),
+        ({"endless-held": Ask(twice=True)}, ["endless-held"]),
+        ({"endless-again": Ask(on="endless-held")}, []),
+    ],
+)
+def test_a_stream_is_doubled_where_a_second_start_has_its_id(asks: Mapping[str, Ask], doubled: list[str]) -> None:
+    history = disturbed(item(1), asks=asks)
+    assert [session for session in history.sessions() if standing.is_doubled(history, session)] == doubled
 
 
 def test_a_reset_inside_a_message_is_no_cut() -> None:

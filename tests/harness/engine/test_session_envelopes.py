@@ -292,6 +292,13 @@ def test_a_cancel_may_come_with_what_opens_the_stream() -> None:
     assert [e.code for e in events(history, "endless-1") if isinstance(e, Failed)] == ["CANCELLED"]
 
 
+def test_a_start_may_come_twice_in_one_write() -> None:
+    history, server = played(session("server-1", Ask(twice=True), Read(items=6, budget="item_ms")))
+    assert server.reads[0] == 2
+    assert [(m["type"], m["id"]) for m in server.heard[:2]] == [("stream:start", "server-1")] * 2
+    assert sorted(n for n in seqs(history, "server-1") if n) == [1, 1, 2, 2, 3, 3]
+
+
 def test_a_stream_that_is_refused_is_over_and_its_neighbour_is_not() -> None:
     history, _ = played(
         session("endless-1", Ask(), one(), Await("unknown-2", 3), Cancel("word"), ALL),

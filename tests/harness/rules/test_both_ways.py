@@ -253,7 +253,7 @@ KINDS: Final = (
     *("collect", "ping", "first", "outlive", "nothing", "early", "deaf", "mute", "stuck", "none", "two", "many"),
     *("backlog", "breaks", "whole", "gated-word", "finished", "lane", "crowd", "turns", "flows", "stalls"),
 )
-ENDLESS: Final = ("word", "behind", "at-once", "host", "then", "stays", "leaves", "alone", "held", "again")
+ENDLESS: Final = ("word", "behind", "at-once", "host", "then", "stays", "leaves", "alone", "held", "again", "twice")
 NAMES: Final = (
     *(f"script-{kind}-{n}" for kind in KINDS for n in (1, 2, 3)),
     *(f"endless-{kind}-{n}" for kind in ENDLESS for n in (1, 2, 3)),
@@ -285,6 +285,7 @@ ASKS: Final = st.builds(
     on=st.sampled_from(("", *NAMES)),
     same=st.sampled_from(("", "", *NAMES)),
     cancelled=st.booleans(),
+    twice=st.booleans(),
 )
 SPOKEN: Final = st.builds(
     lambda name, seen, steps, direction, ask, says, limit: Spoken(
