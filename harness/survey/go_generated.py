@@ -37,8 +37,8 @@ GENERIC: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 def described(file: GoFile, path: str) -> tuple[tuple[Method, ...], tuple[Note, ...]]:
-    """The methods of every `ServiceDesc` with a name in this file, and where one has methods whose names are no texts:
-    code that somebody wrote may make them of anything."""
+    """The methods of every `ServiceDesc` with a name in this file; and where one has methods whose names are no texts,
+    since code that somebody wrote may make them of anything, or has others inside of it, which nobody generates."""
     tokens = file.tokens
     begins = [
         n + 1
@@ -47,8 +47,16 @@ def described(file: GoFile, path: str) -> tuple[tuple[Method, ...], tuple[Note, 
     ]
     if not begins:
         return (), ()
-    types = _Types(file, _declared(file.tokens))
-    found = [one for begin in begins for one in _service(file, begin, path, types)]
+    types = _Types(file, _declared(tokens, file.closes))
+    found: list[Method | Note] = []
+    reached = 0
+    for begin, following in zip(begins, (*begins[1:], len(tokens)), strict=True):
+        if begin < reached:
+            continue  # walked for each that it stands in, a text could be walked as often as it has words
+        reached = file.closes[begin]
+        found += _service(file, begin, path, types)
+        if following < reached:
+            found.append(Note(Place(path, tokens[following].line), "a ServiceDesc inside of another was not read"))
     return (
         tuple(one for one in found if isinstance(one, Method)),
         tuple(one for one in found if isinstance(one, Note)),
@@ -108,21 +116,38 @@ def generic_of(words: Sequence[str]) -> tuple[str, Mapping[str, str]] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Types:
-    """The interfaces and the names of stream types that a generated file declares."""
+class _Spec:
+    """A method of an interface: the types of its parameters, and the words of its results."""
 
-    file: GoFile
-    declared: Mapping[str, int]
+    inside: tuple[tuple[str, ...], ...]
+    results: list[str]
+
+
+class _Types:
+    """The interfaces and the names of stream types that a generated file declares. Each is walked once, whoever asks:
+    a service has as many methods as its interface."""
+
+    def __init__(self, file: GoFile, declared: Mapping[str, int]) -> None:
+        self._file = file
+        self._declared = declared
+        self._interfaces: dict[str, Mapping[str, _Spec]] = {}
+        self._streams: dict[str, Mapping[str, str]] = {}
+        self._told: dict[tuple[str, str], Types] = {}
 
     def of(self, handler: str, method: str) -> Types:
         """The request and the response, empty where they are not told."""
-        told = next((spec for spec in self._interface(handler) if spec[0] == method), None)
+        if (handler, method) not in self._told:
+            self._told[handler, method] = self._of(handler, method)
+        return self._told[handler, method]
+
+    def _of(self, handler: str, method: str) -> Types:
+        told = self._interface(handler).get(method)
         if told is None:
             return "", ""
-        _, inside, results = told
         types: dict[str, str] = {}
-        for parameter in inside:
+        for parameter in told.inside:
             types |= self._stream(parameter) or ({"request": go_type(parameter)} if parameter[:1] == ("*",) else {})
+        results = told.results
         if results[:1] == ["("]:  # (*Item, error)
             types.setdefault("response", go_type(results[1 : results.index(",")] if "," in results else []))
         return types.get("request", ""), types.get("response", "")
@@ -131,40 +156,62 @@ class _Types:
         generic = generic_of(words)
         if generic:
             return generic[1]
+        name = words[-1]
+        if len(words) > 1:
+            return self._aliased(name)
+        if name not in self._streams:
+            self._streams[name] = {**self._spoken(name), **self._aliased(name)}
+        return self._streams[name]
+
+    def _spoken(self, name: str) -> dict[str, str]:
+        """What the methods of a stream's interface send and receive."""
         found: dict[str, str] = {}
-        for name, inside, results in self._interface(words[-1]) if len(words) == 1 else ():
-            if name in {"Send", "SendAndClose"} and inside:
-                found["response"] = go_type(inside[0])
-            elif name == "Recv" and "," in results:
-                found["request"] = go_type(results[1 : results.index(",")])
-        alias = self.declared.get(words[-1], 0)
-        if word_at(self.file.tokens, alias) == "=":
-            found |= (generic_of(self._line_behind(alias)) or ("", {}))[1]
+        for called, spec in self._interface(name).items():
+            if called in {"Send", "SendAndClose"} and spec.inside:
+                found["response"] = go_type(spec.inside[0])
+            elif called == "Recv" and "," in spec.results:
+                found["request"] = go_type(spec.results[1 : spec.results.index(",")])
         return found
 
-    def _interface(self, name: str) -> Iterator[tuple[str, tuple[tuple[str, ...], ...], list[str]]]:
-        """Each method that `type NAME interface {…}` has: its name, the types of its parameters, its results."""
-        tokens, at = self.file.tokens, self.declared.get(name, 0)
+    def _aliased(self, name: str) -> Mapping[str, str]:
+        alias = self._declared.get(name, 0)
+        if word_at(self._file.tokens, alias) != "=":
+            return {}
+        return (generic_of(self._line_behind(alias)) or ("", {}))[1]
+
+    def _interface(self, name: str) -> Mapping[str, _Spec]:
+        """Each method that `type NAME interface {…}` has."""
+        if name not in self._interfaces:
+            specs: dict[str, _Spec] = {}
+            for called, spec in self._walked(name):
+                specs.setdefault(called, spec)
+            self._interfaces[name] = specs
+        return self._interfaces[name]
+
+    def _walked(self, name: str) -> Iterator[tuple[str, _Spec]]:
+        tokens, closes, at = self._file.tokens, self._file.closes, self._declared.get(name, 0)
         if word_at(tokens, at) != "interface":
             return
-        n, end = at + 2, self.file.closes[at + 1]
+        n, end = at + 2, closes[at + 1]
         while n < end:
             if tokens[n].is_name and word_at(tokens, n + 1) == "(":
-                close = self.file.closes[n + 1]
+                close = closes[n + 1]
                 inside = tuple(parameter.type for parameter in parameters(tokens[n + 2 : close]))
-                yield tokens[n].word, inside, self._line_behind(close)
+                yield tokens[n].word, _Spec(inside, self._line_behind(close))
                 n = close
             n += 1
 
     def _line_behind(self, place: int) -> list[str]:
-        tokens = self.file.tokens
+        tokens = self._file.tokens
         return [t.word for t in tokens[place + 1 : place + 1 + _LINE_MAX] if t.line == tokens[place].line]
 
 
-def _declared(tokens: Sequence[Token]) -> Mapping[str, int]:
-    """Of each `type NAME interface {` and `type NAME = …` the place behind the name."""
-    return {
-        tokens[n - 1].word: n
-        for n in range(2, len(tokens) - 1)
-        if tokens[n - 2].word == "type" and (tokens[n].word == "=" or tokens[n + 1].word == "{")
-    }
+def _declared(tokens: Sequence[Token], closes: Mapping[int, int]) -> Mapping[str, int]:
+    """Of each `type NAME interface {` and `type NAME = …` outside of brackets the place behind the name."""
+    found: dict[str, int] = {}
+    n = 0
+    while n < len(tokens) - 3:
+        if tokens[n].word == "type" and (tokens[n + 2].word == "=" or tokens[n + 3].word == "{"):
+            found[tokens[n + 1].word] = n + 2
+        n = closes.get(n, n) + 1
+    return found

@@ -8,14 +8,14 @@ methods there are (`merging`).
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from array import array
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from streamspec.harness.survey.found import Call, Place, Use
 from streamspec.harness.survey.go_generated import generic_of, go_type
-from streamspec.harness.survey.go_tokens import pieces, word_at
+from streamspec.harness.survey.go_tokens import word_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CALLS: Final = frozenset({"Send", "Recv", "SendAndClose", "CloseAndRecv", "CloseSend"})
 _CHAIN_MAX: Final = 100  # words ahead of a call that are looked at for what it is called on
+_ARGUMENT_MAX: Final = 100  # words of a call's first argument that are looked at for a context
 _OF_CLIENTS: Final = frozenset({"CloseAndRecv", "CloseSend"})
 _TYPE: Final = re.compile(r"(?P<method>[A-Z]\w*_[A-Z]\w*)(?P<side>Server|Client)")
 _CONTEXT: Final = re.compile(r"ctx|context", re.IGNORECASE)
@@ -44,39 +45,45 @@ class _Stream:
 
 def uses(file: GoFile, path: str) -> tuple[Use, ...]:
     """Every function of this file that has a stream, with its calls; one that only hands it on has none."""
-    outer = [f for f in file.functions if f.name]
-    streams = [stream for f in file.functions for stream in _parameters(f, _outermost(outer, f), path)]
-    streams += [stream for f in outer for stream in _opened(file, f, path)]
+    outer = sorted((f for f in file.functions if f.name), key=lambda function: function.begin)
+    within = _within(outer, len(file.tokens))
+    named = [outer[within[f.begin]] if within[f.begin] >= 0 else f for f in file.functions]
+    pairs = zip(file.functions, named, strict=True)
+    streams = [stream for function, holder in pairs for stream in _parameters(function, holder, path)]
+    streams += _opened(file, outer, within, path)
     streams.sort(key=lambda stream: stream.begin)
-    by_name: dict[str, list[int]] = {}
-    for k, stream in enumerate(streams):
-        by_name.setdefault(stream.name, []).append(k)
     calls: dict[int, list[Call]] = {}
     loose: dict[tuple[int, str], list[Call]] = {}
     apart = _apart(file)
+    meant = _Meant(streams)
     for n, receiver in _calls(file.tokens):
         call = Call(file.tokens[n].word, file.tokens[n].line, bool(apart[n]))
-        within = _within(outer, n)
-        at = _meant(streams, by_name.get(receiver, ()), n, outer[within].begin if within is not None else 0)
+        at = meant.there(receiver, n)
         if at is not None:
             calls.setdefault(at, []).append(call)
-        elif within is not None and _NAMED_STREAM.search(receiver.rpartition(".")[2]):
-            loose.setdefault((within, receiver), []).append(call)
+        elif within[n] >= 0 and _NAMED_STREAM.search(receiver.rpartition(".")[2]):
+            loose.setdefault((within[n], receiver), []).append(call)
     known = [replace(s.use, calls=tuple(calls.get(k, ()))) for k, s in enumerate(streams)]
     found = [use for use in known if use.calls or use.handles]
-    found += [_loose(outer[within], receiver, tuple(made), path) for (within, receiver), made in loose.items()]
+    found += [_loose(outer[at], receiver, tuple(made), path) for (at, receiver), made in loose.items()]
     return tuple(sorted(found, key=lambda use: (use.place, use.receiver)))
 
 
-def _outermost(outer: Sequence[Function], inner: Function) -> Function:
-    at = _within(outer, inner.begin)
-    return inner if at is None else outer[at]
-
-
-def _within(outer: Sequence[Function], at: int) -> int | None:
-    """Which declared function a token stands in; none stands in another."""
-    n = bisect_right(outer, at, key=lambda function: function.begin) - 1
-    return n if n >= 0 and at < outer[n].end else None
+def _within(outer: Sequence[Function], count: int) -> Sequence[int]:
+    """Of each token the declared function that it stands in, -1 for none. In Go none stands in another; in a text that
+    is none the innermost is meant."""
+    found = array("l", [-1]) * count
+    open_: list[int] = []
+    due = 0
+    for n in range(count):
+        while open_ and outer[open_[-1]].end <= n:
+            open_.pop()
+        while due < len(outer) and outer[due].begin == n:
+            open_.append(due)
+            due += 1
+        if open_:
+            found[n] = open_[-1]
+    return found
 
 
 def _apart(file: GoFile) -> bytearray:
@@ -91,14 +98,15 @@ def _apart(file: GoFile) -> bytearray:
 
 
 def _parameters(function: Function, named: Function, path: str) -> Iterator[_Stream]:
+    pointers = [p for p in function.parameters if p.type[:1] == ("*",)][:2]
     for parameter in function.parameters:
         known = _known(parameter)
         if not known:
             continue
         handles = bool(function.of) and known.side == "server" and function.name[:1].isupper()
-        asked = [p for p in function.parameters if p is not parameter and p.type[:1] == ("*",)]
+        asked = next((p for p in pointers if p is not parameter), None)
         kind: Kind = "server" if known.kind == "unknown" and handles and asked else known.kind
-        request = go_type(asked[0].type) if asked and kind == "server" else known.request
+        request = go_type(asked.type) if asked and kind == "server" else known.request
         method = function.name if handles and not known.go_name else ""
         use = replace(
             known,
@@ -129,13 +137,14 @@ def _known(parameter: Parameter) -> Use | None:
     return Use(place, "", parameter.name, side, (), go_name=match["method"])
 
 
-def _opened(file: GoFile, function: Function, path: str) -> Iterator[_Stream]:
-    """`NAME, err := CLIENT.METHOD(ctx, …)`, from there to the end of the function."""
-    typed = ((p.name, p.type[-1]) for p in function.parameters if p.name and p.type)
-    clients = {name: kind.removesuffix("Client") for name, kind in typed if kind.endswith("Client")}
+def _opened(file: GoFile, outer: Sequence[Function], within: Sequence[int], path: str) -> Iterator[_Stream]:
+    """`NAME, err := CLIENT.METHOD(ctx, …)`, from there to the end of its function."""
+    clients = [_clients(function) for function in outer]
     tokens = file.tokens
-    for n in range(function.begin + 1, min(function.end, len(tokens)) - 1):
-        if tokens[n].word not in {":=", "="} or tokens[n - 2].word != "," or not tokens[n - 3].is_name:
+    for n in range(len(tokens) - 1):
+        if tokens[n].word not in {":=", "="} or within[n] < 0:
+            continue
+        if tokens[n - 2].word != "," or not tokens[n - 3].is_name:
             continue
         at = n + 1
         while word_at(tokens, at + 1) == "." and tokens[at].is_name:
@@ -143,14 +152,32 @@ def _opened(file: GoFile, function: Function, path: str) -> Iterator[_Stream]:
         method = word_at(tokens, at)
         if at == n + 1 or not method[:1].isupper() or word_at(tokens, at + 1) != "(":
             continue
-        first = next(iter(pieces(tokens[at + 2 : file.closes[at + 1]])), ())
-        if not any(_CONTEXT.search(token.word) for token in first):
+        if not _asks_with_context(tokens, at + 2):
             continue
-        service = clients.get(tokens[at - 2].word, "")
+        function = outer[within[n]]
+        service = clients[within[n]].get(tokens[at - 2].word, "")
         name = tokens[n - 3].word
         go_name = f"{service}_{method}" if service else ""
         use = Use(Place(path, tokens[n].line), function.name, name, "client", (), go_name=go_name, method=method)
         yield _Stream(name, n, function.end, use)
+
+
+def _clients(function: Function) -> Mapping[str, str]:
+    """Of each parameter that is a client the name of its service."""
+    typed = ((p.name, p.type[-1]) for p in function.parameters if p.name and p.type)
+    return {name: kind.removesuffix("Client") for name, kind in typed if kind.endswith("Client")}
+
+
+def _asks_with_context(tokens: Sequence[Token], begin: int) -> bool:
+    """Whether the first argument of a call, whose first word stands there, is a context."""
+    depth = 0
+    for token in tokens[begin : begin + _ARGUMENT_MAX]:
+        if not depth and token.word in {",", ")", "]", "}"}:
+            return False
+        if _CONTEXT.search(token.word):
+            return True
+        depth += (token.word in {"(", "[", "{"}) - (token.word in {")", "]", "}"})
+    return False
 
 
 def _calls(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
@@ -163,15 +190,24 @@ def _calls(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
             yield n, "".join(token.word for token in tokens[at : n - 1])
 
 
-def _meant(streams: Sequence[_Stream], named: Sequence[int], at: int, least: int) -> int | None:
-    """Which stream of this name is meant there: what was declared last around it, in the function that begins at
-    `least`."""
-    for n in range(bisect_right(named, at, key=lambda k: streams[k].begin) - 1, -1, -1):
-        if at < streams[named[n]].end:
-            return named[n]
-        if streams[named[n]].begin < least:
-            return None
-    return None
+class _Meant:
+    """Which stream a name stands for, asked from the first token to the last: so what is over is put away once."""
+
+    def __init__(self, streams: Sequence[_Stream]) -> None:
+        self._streams = streams
+        self._due: dict[str, list[int]] = {}
+        for k in range(len(streams) - 1, -1, -1):
+            self._due.setdefault(streams[k].name, []).append(k)
+        self._open: dict[str, list[int]] = {}
+
+    def there(self, name: str, at: int) -> int | None:
+        """The one of this name that was declared last around that token."""
+        due, open_ = self._due.get(name, []), self._open.setdefault(name, [])
+        while due and self._streams[due[-1]].begin <= at:
+            open_.append(due.pop())
+        while open_ and self._streams[open_[-1]].end <= at:
+            open_.pop()
+        return open_[-1] if open_ else None
 
 
 def _loose(function: Function, receiver: str, calls: tuple[Call, ...], path: str) -> Use:

@@ -97,13 +97,14 @@ def _closes(tokens: Sequence[Token]) -> Mapping[int, int]:
 
 
 def _functions(tokens: Sequence[Token], closes: Mapping[int, int]) -> Iterator[Function]:
+    ahead = 0  # what stands in a receiver, or among parameters, are types: none of them has a body
     for n, token in enumerate(tokens):
-        if token.word != "func":
+        if token.word != "func" or n < ahead:
             continue
-        at, of, name = n + 1, "", ""
+        at, name, receiver = n + 1, "", range(0)
         literal = word_at(tokens, at) == "("
         if literal and _is_method(tokens, closes.get(at, at) + 1):  # func (s *server) List(
-            of = _type_name(tokens[at + 1 : closes[at]])
+            receiver = range(at + 1, closes[at])
             at, literal = closes[at] + 1, False
         if not literal:
             if at >= len(tokens) or not tokens[at].is_name:
@@ -115,7 +116,9 @@ def _functions(tokens: Sequence[Token], closes: Mapping[int, int]) -> Iterator[F
             continue
         begin = _body(tokens, closes, closes[at])
         if begin is not None:
-            inside = tuple(parameters(tokens[at + 1 : closes[at]]))
+            ahead = closes[at]
+            of = _type_name(tokens[receiver.start : receiver.stop])
+            inside = tuple(parameters(tokens[at + 1 : ahead]))
             apart = n > 0 and tokens[n - 1].word == "go"
             yield Function(name, of, token.line, inside, begin, closes[begin], apart)
 

@@ -15,17 +15,20 @@ from streamspec.harness.survey.go_source import inferred
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from streamspec.harness.survey.found import Use
+    from streamspec.harness.survey.found import Kind, Use
+
+    _Index = Mapping[str, Mapping[Kind, Sequence[int]]]  # by a name in Go, and by kind, the places among the listed
 
 _WORD: Final = re.compile(r"_([a-z])")
+_ENOUGH: Final = 2  # methods of one name and kind: whoever uses that name means none of them for sure
 _LOWER: Final = re.compile(r"(?:^|(?<=[0-9_]))[a-z]")
 
 
 def merged(methods: Iterable[Method], uses: Sequence[Use]) -> tuple[tuple[Listed, ...], tuple[Use, ...]]:
     """Every method once, and the uses that belong to none of them."""
     listed = [_one(same) for same in _grouped(methods).values()]
-    by_name = _by_go_name(listed)
-    owners = {id(use): _owner(use, listed, by_name) for use in uses}
+    by_name, by_word = _by_go_name(listed), _by_go_word(listed)
+    owners = {id(use): _owner(use, by_name, by_word) for use in uses}
     mine: dict[int, list[Use]] = {}
     others: dict[str, list[Use]] = {}
     loose: list[Use] = []
@@ -68,23 +71,34 @@ def go_word(name: str) -> str:
     return _LOWER.sub(lambda match: match[0].upper(), _WORD.sub(lambda match: match[1].upper(), name))
 
 
-def _by_go_name(listed: Sequence[Listed]) -> Mapping[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
+def _by_go_name(listed: Sequence[Listed]) -> _Index:
+    found: dict[str, dict[Kind, list[int]]] = {}
     for n, one in enumerate(listed):
         told = {method.go_name for method in one.methods if method.go_name}
-        names = told or {f"{go_word(one.service.rpartition('.')[2])}_{go_word(one.name)}"}
-        for name in names:
-            found[name] = (*found.get(name, ()), n)
+        for name in told or {f"{go_word(one.service.rpartition('.')[2])}_{go_word(one.name)}"}:
+            _put(found, name, one, n)
     return found
 
 
-def _owner(use: Use, listed: Sequence[Listed], by_name: Mapping[str, tuple[int, ...]]) -> int | None:
+def _by_go_word(listed: Sequence[Listed]) -> _Index:
+    """By the name of the method alone."""
+    found: dict[str, dict[Kind, list[int]]] = {}
+    for n, one in enumerate(listed):
+        _put(found, go_word(one.name), one, n)
+    return found
+
+
+def _put(found: dict[str, dict[Kind, list[int]]], name: str, one: Listed, n: int) -> None:
+    same = found.setdefault(name, {}).setdefault(one.kind, [])
+    if one.streams and len(same) < _ENOUGH:
+        same.append(n)
+
+
+def _owner(use: Use, by_name: _Index, by_word: _Index) -> int | None:
     """The one method that this use can mean; None where there is none, or more than one."""
-    if use.go_name:
-        found = by_name.get(use.go_name, ())
-    else:
-        found = tuple(n for n, one in enumerate(listed) if use.method and go_word(one.name) == use.method)
-    found = tuple(n for n in found if listed[n].streams and use.kind in {"unknown", listed[n].kind})
+    index, name = (by_name, use.go_name) if use.go_name else (by_word, use.method)
+    kinds = index.get(name, {}) if name else {}
+    found = [n for kind, same in kinds.items() if use.kind in {"unknown", kind} for n in same]
     return found[0] if len(found) == 1 else None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from streamspec.harness.survey.found import Method, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from streamspec.harness.survey.proto_source import ProtoFile
 
@@ -28,18 +28,17 @@ def methods(files: Mapping[str, ProtoFile]) -> tuple[Method, ...]:
     )
 
 
-def _by_last_part(files: Mapping[str, ProtoFile]) -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+def _by_last_part(files: Mapping[str, ProtoFile]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {}
     for path in files:
-        name = path.rpartition("/")[2]
-        found[name] = (*found.get(name, ()), path)
+        found.setdefault(path.rpartition("/")[2], []).append(path)
     return found
 
 
 class _Scope:
     """What can be named in one file: its own, what it imports, and what these import publicly."""
 
-    def __init__(self, files: Mapping[str, ProtoFile], path: str, ends: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, files: Mapping[str, ProtoFile], path: str, ends: Mapping[str, Sequence[str]]) -> None:
         visible = [files[name] for name in _visible(files, path, ends)]
         self._types = frozenset().union(*(file.types for file in visible))
         self._holders = self._types | {part for file in visible for part in _parts(file)}
@@ -70,7 +69,7 @@ def _parts(file: ProtoFile) -> Iterator[str]:
         package = package.rpartition(".")[0]
 
 
-def _visible(files: Mapping[str, ProtoFile], path: str, ends: Mapping[str, tuple[str, ...]]) -> set[str]:
+def _visible(files: Mapping[str, ProtoFile], path: str, ends: Mapping[str, Sequence[str]]) -> set[str]:
     found = {path}
     own = files[path]
     due = [(path, name) for name in (*own.imports, *own.public_imports)]
@@ -83,7 +82,7 @@ def _visible(files: Mapping[str, ProtoFile], path: str, ends: Mapping[str, tuple
     return found
 
 
-def _nearest(importing: str, name: str, ends: Mapping[str, tuple[str, ...]]) -> str | None:
+def _nearest(importing: str, name: str, ends: Mapping[str, Sequence[str]]) -> str | None:
     """The file that an import means: nobody says below which folders protoc looks, so of those whose path ends like it
     the one that has most folders in common with who imports it."""
     paths = [p for p in ends.get(name.rpartition("/")[2], ()) if p == name or p.endswith(f"/{name}")]

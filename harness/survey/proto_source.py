@@ -30,6 +30,7 @@ _OPENS: Final = frozenset("([")
 _CLOSES: Final = frozenset(")]")
 _VISIBILITY: Final = frozenset({"export", "local"})  # ahead of a type, since edition 2024
 _RPC: Final = "rpc"
+_NAME_MAX: Final = 500  # characters of a full name, which stands in the name of all that is inside
 _NESTED_MAX: Final = 100  # blocks inside of each other; protoc takes no more than 32
 
 
@@ -98,7 +99,7 @@ class _Reader:
     scopes: list[tuple[str, str]] = field(default_factory=list)  # (what, full name) of every block that is open
 
     def file(self) -> ProtoFile:
-        while self.place < len(self.at):
+        while self.place < len(self.at) and len(self.package) <= _NAME_MAX:
             token = self.at[self.place]
             if token.word == "}":
                 self.place += 1
@@ -108,6 +109,9 @@ class _Reader:
                     self.problems.append((token.line, "a brace closes that none has opened"))
             else:
                 self._statement()
+        if len(self.package) > _NAME_MAX:
+            told = f"a package name of more than {_NAME_MAX} characters: nothing of this file was read"
+            return ProtoFile(problems=((self.at[self.place - 1].line, told),))
         if self.scopes and self.at:
             self.problems.append((self.at[-1].line, f"the file ends inside of {self.scopes[-1][1] or 'a block'}"))
         return ProtoFile(
@@ -183,7 +187,10 @@ class _Reader:
         elif keyword == "message" and named:
             self._open("message", name)
         elif keyword == "enum" and named:
-            self.types.add(self._full(name))
+            if self._fits(name):
+                self.types.add(self._full(name))
+            self._skip_opened()
+        elif keyword == "service" and named and what == "file" and not self._fits(name):
             self._skip_opened()
         elif keyword == "service" and named and what == "file":
             self.services.append(self._full(name))
@@ -208,6 +215,9 @@ class _Reader:
             self.problems.append((self.at[self.place - 1].line, f"nested more than {_NESTED_MAX} deep"))
             self._skip_opened()
             return
+        if not self._fits(name):
+            self._skip_opened()
+            return
         full = self._full(name)
         self.types.add(full)
         self.scopes.append((what, full))
@@ -218,6 +228,12 @@ class _Reader:
     def _full(self, name: str) -> str:
         scope = self._scope()
         return f"{scope}.{name}" if scope else name
+
+    def _fits(self, name: str) -> bool:
+        if len(self._scope()) + 1 + len(name) <= _NAME_MAX:
+            return True
+        self.problems.append((self.at[self.place - 1].line, f"a name of more than {_NAME_MAX} characters"))
+        return False
 
     def _in_service(self, words: list[str], begin: Token, *, opens: bool) -> None:
         if opens:  # the options of a method, or an option that is a message

@@ -131,3 +131,19 @@ def test_methods_that_code_makes_are_told_to_be_there() -> None:
         (2, "a.B has a method whose name is not written here"),
         (3, "a.B has a method whose name is not written here"),
     ]
+
+
+def test_a_description_inside_of_another_is_said_and_not_read() -> None:
+    inner = 'x.ServiceDesc{ServiceName: "a.B", Streams: y{{StreamName: "T"}}}'
+    outer = 'x.ServiceDesc{ServiceName: "a.A", Streams: y{{StreamName: "S"}}, '
+    text = f"var a = {outer} Z:\n{inner},\n Y: {inner}}}\n{inner}"
+    found, notes = described(read(text), "x.go")
+    assert [(m.service, m.name, m.place.line) for m in found] == [("a.A", "S", 1), ("a.B", "T", 4)]
+    assert [(note.place.line, note.text) for note in notes] == [(2, "a ServiceDesc inside of another was not read")]
+
+
+def test_of_two_methods_or_interfaces_of_one_name_it_is_told_which_counts() -> None:
+    twice = "type HubServer interface {\n Get(*First) (*One, error)\n Get(*Second) (*Two, error)\n}\n"
+    inner = "func f() {\n type HubServer interface {\n Get(*Inner) (*Inner, error)\n }\n}\n"
+    told = [(m.request, m.response) for m in methods(DESCRIBED + twice + inner) if m.name == "Get"]
+    assert told == [("First", "One")]

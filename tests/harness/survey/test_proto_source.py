@@ -128,6 +128,38 @@ def test_nothing_nests_too_deep_to_be_read() -> None:
     assert read(text).problems == ((1, "nested more than 100 deep"),)
 
 
+RPC = "service S { rpc A(M) returns (stream M); }"
+
+
+@pytest.mark.parametrize("text", ["{package}\n{rpc}", "{rpc}\n{package}"])
+def test_of_a_file_whose_package_is_too_long_nothing_is_read_and_its_line_is_said(text: str) -> None:
+    # Each of its parts holds names: 20 000 of them would be 400 million characters.
+    package = f"package {'.'.join(['a'] * 20_000)};"
+    file = read(f"\n{text.format(package=package, rpc=RPC)}\nmessage M {{}}\n}}")
+    line = 2 if text.startswith("{package}") else 3
+    told = "a package name of more than 500 characters: nothing of this file was read"
+    assert file.problems == ((line, told),)
+    assert (file.package, file.types, file.services, file.rpcs) == ("", frozenset(), (), ())
+    assert methods({"a.proto": file}) == ()
+
+
+def test_a_package_name_may_have_500_characters() -> None:
+    package = ".".join(["a"] * 249)  # 497, and with `.S` and `.M` as many as there may be
+    file = read(f"package {package};\n{RPC}\nmessage M {{}}")
+    assert file.problems == ()
+    assert [(m.service, m.request) for m in methods({"a.proto": file})] == [(f"{package}.S", f"{package}.M")]
+
+
+@pytest.mark.parametrize(
+    "what", ["message {name} {{ message N {{}} }}", "enum {name} {{ A = 0; }}", "service {name} {{ {rpc} }}"]
+)
+def test_what_has_too_long_a_name_is_left_out_and_what_follows_is_read(what: str) -> None:
+    text = what.format(name="a" * 500, rpc="rpc A(M) returns (M);")
+    file = read(f"package p;\n{text}\n{RPC}\nmessage M {{}}")
+    assert file.problems == ((2, "a name of more than 500 characters"),)
+    assert (file.types, file.services, [rpc.service for rpc in file.rpcs]) == (frozenset({"p.M"}), ("p.S",), ["p.S"])
+
+
 def test_a_text_that_is_never_closed_ends_with_its_line() -> None:
     assert kinds('option a = "open\n;service S { rpc A(B) returns (stream C); }') == [("S/A", "server")]
 
