@@ -1,5 +1,6 @@
 """How the suite draws: the same examples each time, so that a red suite speaks of the change and not of the day. And
-what is collected of garbage: nothing that was there before a module's first test.
+what is collected of garbage: nothing that was there before a module's first test. And what a session may leave behind:
+no process.
 
 `tox -e fuzz` draws anew at every run; what it finds becomes an example of its own or a correction. Nothing else here.
 """
@@ -11,6 +12,7 @@ import os
 
 import pytest
 from hypothesis import settings
+from left_behind import no_process_is_left_behind  # noqa: F401 -- pytest finds a fixture by its name here
 
 settings.register_profile("ordinary", derandomize=True)
 settings.register_profile("anew", print_blob=True)
