@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import math
 import threading
 import time
 from queue import SimpleQueue
@@ -19,7 +20,7 @@ from stream_possible import SOON_S
 from stream_words import CODES, ENDED, NO_REASON, NOT_FOR_STRANGERS, RECEIVES, SENDS, UNSAID, Call, Seen, raised
 
 from streamspec.harness.engine.virtual import VirtualLoop
-from streamspec.reference_impl.stream import tabled
+from streamspec.reference_impl.stream import tabled, thread_limits
 from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.stream.marks import EMPTY, END
 
@@ -307,12 +308,15 @@ class InThreads:
             return False
         waiting = sum(call.word in WAITING for call in self.open.values())
         others = {call.word for call in self.open.values()} - WAITING
-        if self.stream.state.name in ENDED and (others or self._has_timer()):
+        if self.stream.state.name in ENDED and (others or self._has_timer() or _is_telling()):
             return False
         return waiting == sum(_parked(self.stream)) and others <= {"sleep"}
 
     def _has_timer(self) -> bool:
-        """A deadline runs the listeners in a thread of its own; and no timer may stay when the stream has ended."""
+        """No timer may stay when the stream has ended; and the slow stream's runs the listeners."""
+        guarded = getattr(self.stream, "_guarded", None)
+        if guarded is not None and guarded.limit is not None:
+            return True
         return any(isinstance(thread, threading.Timer) for thread in threading.enumerate() if thread not in self.others)
 
     def _until(self, done: Callable[[], bool], what: str) -> None:
@@ -321,6 +325,15 @@ class InThreads:
             while not done():
                 assert time.monotonic() < ends_at_s, f"waited too long for {what}: {list(self.open.values())}"
                 self.news.wait(0.0001)  # nobody tells of a call that parks
+
+
+def _is_telling() -> bool:
+    """The thread of all limits, or who helps it, has not told everybody of a deadline yet."""
+    timer = thread_limits.TIMER
+    if timer._place.locked() and timer._agenda._next_at_s == -math.inf:
+        return True
+    helping = sum(thread.name == thread_limits.HELPERS._name for thread in threading.enumerate())
+    return helping > len(thread_limits.HELPERS._idle)
 
 
 def _parked(stream: Any) -> tuple[int, int]:

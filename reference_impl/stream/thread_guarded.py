@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from streamspec.reference_impl.stream.thread_ends import Ends
     from streamspec.reference_impl.stream.thread_parked import News, Parked
+    from streamspec.reference_impl.stream.timer import Entry
 
 T = TypeVar("T")
 
@@ -60,9 +61,9 @@ class Guarded(Generic[T]):
     """Made with the first call that needs it: a stream that nobody has used yet has none, and no lock either."""
 
     __slots__ = (
-        "_accepted_at_s", "_capacity", "_dialect", "_dropped", "_end_told", "_failure", "_fast", "_given", "_idle_s",
-        "_news", "_paused", "_reason", "_returned", "_usual", "ends", "ends_at_s", "is_entered", "listeners", "lock",
-        "phase", "receivers", "senders", "sleepers", "timer", "watchers",
+        "__weakref__", "_accepted_at_s", "_capacity", "_dialect", "_dropped", "_end_told", "_failure", "_fast",
+        "_given", "_idle_s", "_news", "_paused", "_reason", "_returned", "_usual", "ends", "ends_at_s", "is_entered",
+        "limit", "listeners", "lock", "phase", "receivers", "senders", "sleepers", "watchers",
     )  # fmt: skip
 
     def __init__(self, capacity: int, options: Options, ends: Ends[T]) -> None:
@@ -75,7 +76,7 @@ class Guarded(Generic[T]):
         self.sleepers: deque[Parked[T]] = deque()
         self.listeners: list[Callable[[], None]] = []
         self.watchers: list[Callable[[], None]] = []
-        self.timer: threading.Timer | None = None
+        self.limit: Entry[Guarded[T]] | None = None  # of a stream that is watched, until its end
         self._capacity = capacity
         self._dialect = options.dialect
         self._idle_s = options.idle_s
@@ -290,6 +291,8 @@ class Guarded(Generic[T]):
         if self.watchers and self.is_ready():
             self._news.append(partial(run_each, self.watchers))
             self.watchers = []
+            if self.limit is not None and not self.listeners:
+                self.limit.kept = None
         if self._dropped:
             # An item's finaliser is foreign code: the items are kept until the lock is free.
             self._news.append(self._dropped.clear)
@@ -351,8 +354,9 @@ class Guarded(Generic[T]):
 
     def _end(self, phase: Phase) -> None:
         self.phase = phase
-        if self.timer is not None:
-            self.timer.cancel()
+        if self.limit is not None:
+            self.limit.stop()
+            self.limit = None
         self._news.insert(0, partial(run_each, self.listeners))
         self.listeners = []
         while self.sleepers:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 from streamspec.reference_impl.stream import errors, producing
 from streamspec.reference_impl.stream.dialect import DEFAULT, Dialect
 from streamspec.reference_impl.stream.errors import StreamError
-from streamspec.reference_impl.stream.holder import TIME_IS_UP
 from streamspec.reference_impl.stream.marks import END, Empty, End
 from streamspec.reference_impl.stream.table import DEFAULT_CAPACITY, ENDED, GIVEN_UP, Phase
 from streamspec.reference_impl.stream.thread_ends import FAR, Ends
 from streamspec.reference_impl.stream.thread_guarded import Guarded, Options
+from streamspec.reference_impl.stream.thread_limits import keep, watch_the_time
 from streamspec.reference_impl.stream.thread_parked import Parked, run_each, tell
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Stream(Generic[T]):
         else:
             self._options = _PLAIN
         if timed:
-            _watch_the_time(self._used())
+            watch_the_time(self._used())
 
     @property
     def dialect(self) -> Dialect:
@@ -256,6 +256,7 @@ class Stream(Generic[T]):
         with guarded.lock:
             if guarded.phase not in ENDED:
                 guarded.listeners.append(cleanup)
+                keep(guarded)
                 return
         run_each((cleanup,))
 
@@ -293,7 +294,12 @@ class Stream(Generic[T]):
 
     def on_ready(self, wake: Callable[[], None]) -> None:
         """Call `wake` once, as soon as `poll` would have an answer."""
-        self._step(lambda guarded: guarded.watchers.append(wake))
+
+        def watch(guarded: Guarded[T]) -> None:
+            guarded.watchers.append(wake)
+            keep(guarded)
+
+        self._step(watch)
 
     @property
     def state(self) -> Phase:
@@ -380,20 +386,3 @@ class Stream(Generic[T]):
 
 def _entered() -> RuntimeError:
     return RuntimeError("only `cancel` may be called in the middle of another call of the same thread")
-
-
-def _watch_the_time(guarded: Guarded[Any]) -> None:
-    """Expire the stream if it is time to, else look again when it may be."""
-    with guarded.lock:
-        if guarded.phase in ENDED:
-            return
-        left_s = guarded.left_s()
-        if left_s > 0:
-            guarded.timer = threading.Timer(min(left_s, threading.TIMEOUT_MAX), _watch_the_time, (guarded,))
-            guarded.timer.daemon = True
-            guarded.timer.start()
-            return
-        guarded.begin()
-        guarded.give_up(Phase.EXPIRED, TIME_IS_UP)
-        news = guarded.finish()
-    tell(news)

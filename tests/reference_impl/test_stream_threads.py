@@ -15,7 +15,7 @@ import pytest
 from thread_calls import ParkedQueue, Start, started_calls
 
 from streamspec.reference_impl.stream import dialect as dialects
-from streamspec.reference_impl.stream import thread_ends, thread_parked, threads
+from streamspec.reference_impl.stream import thread_ends, thread_limits, thread_parked, threads
 from streamspec.reference_impl.stream.dialect import Dialect
 from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.stream.marks import EMPTY, END
@@ -741,11 +741,9 @@ def test_a_deadline_is_a_cancel_to_the_producer_and_timed_out_to_the_consumer(
     stream.send(0)
     call = start(stream.send, 1)
     until_parked(senders)
-    timer = stream._used().timer
-    assert timer is not None
     later_s = time.monotonic() + NEVER_S
     monkeypatch.setattr(time, "monotonic", lambda: later_s)
-    timer.function(*timer.args)
+    assert thread_limits.look(stream._used()) is None
     assert said(call) == Code.CANCELLED
     assert (stream.state, stream.buffered_amount, stream.remaining_s) == (Phase.EXPIRED, 0, 0)
     assert [said(stream.receive), said(stream.poll)] == [Code.TIMED_OUT] * 2
@@ -762,11 +760,14 @@ def test_a_deadline_leaves_no_end_open() -> None:
     for n in range(4):
         stream.send(n)
     assert stream.receive() == 0
+    ended = threading.Event()
+    stream.on_end(ended.set)
     guarded = stream._used()
     guarded.ends_at_s = 0
-    threads._watch_the_time(guarded)
+    assert thread_limits.look(guarded) is None
     assert [said(lambda: stream.send(5)), said(stream.receive)] == [Code.CANCELLED, Code.TIMED_OUT]
     assert stream.buffered_amount == 0
+    assert ended.wait(LONGEST_S)
 
 
 @pytest.mark.parametrize("limit", ["deadline_s", "idle_s"])
@@ -779,10 +780,10 @@ def test_a_stream_whose_time_is_up_expires_by_itself(limit: str) -> None:
 
 
 def test_a_deadline_of_zero_has_passed_at_once_and_starts_no_thread() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for stream in (Stream[int](deadline_s=0), Stream[int](deadline_s=-1), Stream[int](idle_s=0)):
         assert stream.state is Phase.EXPIRED
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_the_time_left_is_none_without_a_deadline() -> None:
@@ -792,47 +793,24 @@ def test_the_time_left_is_none_without_a_deadline() -> None:
     stream.cancel()
 
 
-def test_every_ending_stops_the_timer() -> None:
-    for end in (Stream.complete, _fail, Stream.cancel):
-        stream: Stream[int] = Stream(deadline_s=threading.TIMEOUT_MAX * 2, idle_s=NEVER_S)
-        timer = stream._used().timer
-        assert timer is not None
-        end(stream)
-        timer.join(LONGEST_S)
-        assert not timer.is_alive()
-
-
 def test_a_stream_that_accepts_nothing_for_its_idle_time_expires(monkeypatch: pytest.MonkeyPatch, start: Start) -> None:
     now_s = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
     stream, senders, _ = watched(2, idle_s=NEVER_S)
-    timer = stream._used().timer
-    assert timer is not None
-    look = timer.function
+    guarded = stream._used()
     for _ in range(3):
         now_s[0] += NEVER_S - 1
         stream.send(1)
-        timer.cancel()
-        look(stream._used())
-        timer = stream._used().timer
-        assert (stream.state, stream.receive(), timer is not None and timer.interval) == (Phase.OPEN, 1, NEVER_S)
-        assert timer is not None
+        assert (thread_limits.look(guarded), stream.state, stream.receive()) == (NEVER_S, Phase.OPEN, 1)
     stream.send_batch([1, 2])
     call = start(stream.send, 3)
     until_parked(senders)
     now_s[0] += NEVER_S - 1
     assert (stream.receive(), said(call)) == (1, None)  # which accepts what was parked
     now_s[0] += NEVER_S - 1
-    look(stream._used())
-    phases = [stream.state]
-    timer.cancel()
-    timer = stream._used().timer
-    assert timer is not None
+    assert (thread_limits.look(guarded), stream.state) == (1, Phase.OPEN)
     now_s[0] += 1
-    look(stream._used())
-    assert [*phases, stream.state] == [Phase.OPEN, Phase.EXPIRED]
-    timer.join(LONGEST_S)
-    assert not timer.is_alive()
+    assert (thread_limits.look(guarded), stream.state) == (None, Phase.EXPIRED)
 
 
 def test_a_sleep_ends_with_its_time_or_its_stream(start: Start) -> None:
@@ -941,7 +919,6 @@ def test_every_call_that_is_not_fast_waits_for_the_lock(start: Start) -> None:
         lambda stream: stream.on_ready(stream.resume),
         lambda stream: stream.buffered_amount,
         lambda stream: stream.ready,
-        lambda stream: threads._watch_the_time(stream._used()),
         Stream.receive_batch,
         Stream.receive,
         Stream.poll,
