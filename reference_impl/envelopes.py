@@ -161,15 +161,18 @@ def start_of(said: Said) -> Start:
     procedure = _value(said, "procedure", "")
     if not isinstance(procedure, str):
         raise _wrong("procedure is a text")
-    metadata = _value(said, "metadata", None)
-    if not isinstance(metadata, dict | None):
+    none = said.members.get("metadata", "null") == "null"
+    metadata = {} if none else _value(said, "metadata", {})
+    if not isinstance(metadata, dict):
         raise _wrong("metadata is an object")
-    texts = (text for pair in (metadata or {}).items() for text in pair if isinstance(text, str))
-    if not all(map(payload.has_utf8, texts)):
+    if not all(isinstance(value, str) for value in metadata.values()):
+        # Nobody may be left with a deadline, or a right, that he asked for and that was passed over.
+        raise _wrong('metadata are texts by name: "500", not 500')
+    if not all(payload.has_utf8(text) for pair in metadata.items() for text in pair):
         raise _wrong("metadata have no half of a surrogate pair")
     credit = whole(said.members["credit"], MOST_CREDIT) if "credit" in said.members else None
     priority = whole(said.members["priority"], TOP_PRIORITY) if "priority" in said.members else 0
-    fields = tuple((name.lower(), value) for name, value in (metadata or {}).items() if isinstance(value, str))
+    fields = tuple((name.lower(), value) for name, value in metadata.items())
     return Start(procedure, said.payload, fields, credit, priority)
 
 

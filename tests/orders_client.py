@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from streamspec.reference_impl.services.orders.terms import Query
 
 Message = dict[str, Any]
+LONGEST_S: Final = 10.0
 PAID: Final = Change("PROCESSING", 9995, "")
 
 
@@ -144,6 +146,41 @@ async def open_shop(
         yield Shop(desk, application(desk, settings, **given))
 
 
+class Counted(Database):
+    """Counting takes until somebody interrupts it, and only then comes to the database. `counts` is set when somebody
+    begins to, and `ended` has how each count ended."""
+
+    def __init__(self, file: str = "") -> None:
+        super().__init__(file)
+        self.counts = threading.Event()
+        self.ended: list[str] = []
+
+    def rows(self, query: Query) -> Rows:
+        return _Counted(self, super().rows(query))
+
+
+class _Counted:
+    def __init__(self, store: Counted, rows: Rows) -> None:
+        self._store, self._rows = store, rows
+        self._interrupted = threading.Event()
+        self.take, self.close = rows.take, rows.close
+
+    def count(self) -> int:
+        self._store.counts.set()
+        self._interrupted.wait(LONGEST_S)
+        try:
+            total = self._rows.count()
+        except sqlite3.OperationalError as failure:
+            self._store.ended.append(str(failure))
+            raise
+        self._store.ended.append("counted")
+        return total
+
+    def interrupt(self) -> None:
+        self._rows.interrupt()
+        self._interrupted.set()
+
+
 class Endless(Database):
     """Its exports never end, until it `fails`; it counts what is taken of them."""
 
@@ -158,10 +195,11 @@ class Endless(Database):
 
 
 class _Endless:
-    total = 10**9
-
     def __init__(self, counts: Endless) -> None:
         self._counts = counts
+
+    def count(self) -> int:
+        return 10**9
 
     def take(self, most: int) -> Sequence[Order | Unreadable]:
         if self._counts.fails:

@@ -29,6 +29,8 @@ def encode(frame: Frame) -> bytes:
 
 def event(data: str, *, name: str = "", id: str = "") -> bytes:  # noqa: A002 -- the field is called id
     """One event block. `data` may have line ends; a name or id may not, they would start other fields."""
+    if not (name or id or "\r" in data or "\n" in data):
+        return f"data: {data}\n\n".encode()  # as below: most are these, and come in thousands
     lines = [f"{field}: {_one_line(value)}" for field, value in (("event", name), ("id", id)) if value]
     lines += [f"data: {line}" for line in _lines(data)]
     return "\n".join([*lines, "", ""]).encode()

@@ -104,11 +104,11 @@ def start(**members: Any) -> Said:
 def test_a_start_says_what_is_wanted_and_by_whom() -> None:
     asked = start_of(
         start(
-            procedure="bidi", payload={"run": 1}, metadata={"Authorization": "Bearer x", "n": 1}, credit=3, priority=9
+            procedure="bidi", payload={"run": 1}, metadata={"Authorization": "Bearer x", "N": "1"}, credit=3, priority=9
         )
     )
     assert (asked.procedure, asked.payload, asked.credit, asked.priority) == ("bidi", '{"run": 1}', 3, 9)
-    assert asked.metadata == (("authorization", "Bearer x"),)
+    assert asked.metadata == (("authorization", "Bearer x"), ("n", "1"))
 
 
 def test_what_a_start_leaves_out_has_defaults() -> None:
@@ -126,6 +126,21 @@ def test_what_a_start_leaves_out_has_defaults() -> None:
 def test_a_start_that_cannot_be_told_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(StreamError) as refused:
         start_of(start(**wrong))
+    assert refused.value.code is Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("value", ["500", "500.0", "9" * 5_000, "true", "false", "null", "[]", '["500"]', "{}"])
+def test_metadata_that_are_no_texts_are_refused_and_never_passed_over(value: str) -> None:
+    said = f'"metadata":{{"authorization":"Bearer x","x-deadline-ms":{value}}}'
+    with pytest.raises(StreamError, match="metadata are texts") as refused:
+        start_of(read(f'{{"id":"a","type":"stream:start",{said}}}'))
+    assert refused.value.code is Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("value", ["7", "9" * 5_000, "0", "1.5", "true", "false", '""', "[]"])
+def test_metadata_are_an_object_or_nothing(value: str) -> None:
+    with pytest.raises(StreamError, match="metadata is an object") as refused:
+        start_of(read(f'{{"id":"a","type":"stream:start","metadata":{value}}}'))
     assert refused.value.code is Code.INVALID_ARGUMENT
 
 

@@ -41,7 +41,7 @@ class Paper:
 
     def __init__(self, rows):
         self._rows = rows
-        self.total, self.interrupt, self.close = rows.total, rows.interrupt, rows.close
+        self.count, self.interrupt, self.close = rows.count, rows.interrupt, rows.close
 
     def take(self, most):
         return [Unreadable(SPILT) if order.number == SPILT else order for order in self._rows.take(most)]
@@ -51,9 +51,11 @@ class Archive:
     """Old orders, scanned; as many as anybody wants."""
 
     def __init__(self, query):
-        self.total = query.limit or 10**9
-        self._next = query.first
-        self._end = query.first + self.total
+        self._next = self._first = query.first
+        self._end = query.first + (query.limit or 10**9)
+
+    def count(self):
+        return self._end - self._first
 
     def take(self, most):
         numbers = range(self._next, min(self._next + most, self._end))

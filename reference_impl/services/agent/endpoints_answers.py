@@ -57,6 +57,9 @@ class Writer(Protocol):
 
     def part(self, part: Part) -> list[object]: ...
 
+    def text(self, text: str) -> str:
+        """The JSON of the one record that `part` makes of a text."""
+
     def finish(self, finish: Finish) -> list[object]:
         """What a stream says of its end, before its terminal."""
 
@@ -89,13 +92,14 @@ class Parts:
 
     def take(self, chunk: StreamChunk) -> list[Part]:
         self.completion_tokens += chunk.token_count
-        if self.completion_tokens and self.first_s is None:
+        if self.first_s is None and self.completion_tokens:
             self.first_s = self.clock_s()
-        parts: list[Part] = []
-        if chunk.text:
-            parts += [chunk.text] if self._extractor is None else self._extractor.feed(chunk.text)
         if chunk.is_complete:
             self.reason = chunk.finish_reason
+        if self._extractor is None:
+            return [chunk.text] if chunk.text else []
+        parts = [*self._extractor.feed(chunk.text)] if chunk.text else []
+        if chunk.is_complete:
             parts += self._left()
         self.called = self.called or any(isinstance(part, ToolCall) for part in parts)
         return parts
@@ -125,6 +129,10 @@ async def stream(source: Stream[StreamChunk], outlet: Outlet, parts: Parts, writ
             await outlet.send(_item(n, said))
         async for chunk in chunks:
             for part in parts.take(chunk):
+                if isinstance(part, str):
+                    n += 1
+                    await outlet.send(Item(n, writer.text(part), json=True))
+                    continue
                 for said in writer.part(part):
                     n += 1
                     await outlet.send(_item(n, said))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,8 @@ def _submit(agent: Agent, request: GenerationRequest) -> Submitted | StreamError
     """In a thread. What is raised is returned: not all of it could be raised through a future."""
     try:
         prompt_tokens = agent.count(request.prompt)
-        return Submitted(agent.generate_stream(request), prompt_tokens)
+        counted = replace(request, prompt_tokens=prompt_tokens)
+        return Submitted(agent.generate_stream(counted), prompt_tokens)
     except BaseException as raised:  # noqa: BLE001 -- a model may raise anything, and others are served here
         if not isinstance(raised, StreamError):
             _log.info("a model failed", exc_info=raised)

@@ -90,7 +90,7 @@ def _watchful(
 
 def legible(token: str) -> str:
     """Text that any encoding can carry: half a character, which some models give, becomes a question mark."""
-    return token.encode(errors="replace").decode()
+    return token if token.isascii() else token.encode(errors="replace").decode()
 
 
 def _nothing(_shown: Sequence[str]) -> Mapping[str, object]:
@@ -98,16 +98,18 @@ def _nothing(_shown: Sequence[str]) -> Mapping[str, object]:
 
 
 class Stops:
-    """Lets text out until one of the stop texts has come, and holds back what could be the beginning of one.
+    """Lets text out until one of the stop texts, none of which is empty, has come, and holds back what could be the
+    beginning of one.
 
     The one that is completed first ends the answer, and of several that end with the same character the longest: so
     the same text comes out however it is cut into tokens. At most one stop text less a character is held back.
     """
 
-    __slots__ = ("_held", "_most_held", "_stop", "found", "let_out")
+    __slots__ = ("_begin", "_held", "_most_held", "_stop", "found", "let_out")
 
     def __init__(self, stop: Sequence[str]) -> None:
         self._stop = tuple(sorted(stop, key=len, reverse=True))
+        self._begin = frozenset(text[:1] for text in stop)
         self._most_held = max(map(len, stop), default=1) - 1
         self._held = ""
         self.found = False
@@ -115,6 +117,13 @@ class Stops:
 
     def feed(self, text: str) -> str:
         """What may be seen now."""
+        if self._held or not self._begin.isdisjoint(text):
+            return self.look(text)
+        self.let_out += len(text)  # as nearly always
+        return text
+
+    def look(self, text: str) -> str:
+        """The same, of a text in which one of the stop texts may begin, or go on."""
         known = len(self._held)
         self._held += text
         if (cut := self._first_found(known)) is not None:

@@ -66,6 +66,8 @@ def check(request: GenerationRequest) -> None:
     """Raises INVALID_ARGUMENT for what can be seen of a request alone."""
     if not 0 <= request.max_tokens <= MOST_TOKENS_ASKED:
         raise _invalid(f"max_tokens is 0 to {MOST_TOKENS_ASKED}")
+    if request.prompt_tokens is not None and request.prompt_tokens < 0:
+        raise _invalid("prompt_tokens is 0 or more")
     if len(request.stop) > MOST_STOPS:
         raise _invalid(f"there are more than {MOST_STOPS} stop texts")
     if not all(0 < len(stop) <= MOST_STOP_CHARS for stop in request.stop):

@@ -14,6 +14,7 @@ from streamspec.reference_impl.binding import headers
 from streamspec.reference_impl.bindings import ndjson
 from streamspec.reference_impl.frame import Begun, Completed, Failed, Frame, Heartbeat, Item, RecordFailed
 from streamspec.reference_impl.services.agent import ollama_api
+from streamspec.reference_impl.services.agent.endpoints_records import around
 from streamspec.reference_impl.services.agent.tool_calls import ToolCall
 from streamspec.reference_impl.stream.errors import StreamError
 
@@ -40,9 +41,14 @@ class Answer:
     clock_s: Callable[[], float]
     _began_s: float = field(init=False)
     _last: object = field(default=None, init=False)
+    _around: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self._began_s = self.clock_s()
+        (member,) = self.shows("", ())
+        shown = "content" if member == "message" else member
+        head = {"model": self.model, "created_at": ""}
+        self._around = around({**head, **self.shows("", ()), "done": False}, "created_at", shown)
 
     @property
     def headers(self) -> Headers:
@@ -65,6 +71,10 @@ class Answer:
     def part(self, part: Part) -> list[object]:
         shown = self.shows(part, ()) if isinstance(part, str) else self.shows("", (part,))
         return [{**self._head(), **shown, "done": False}]
+
+    def text(self, text: str) -> str:
+        before, between, behind = self._around
+        return f'{before}"{_time(self.now_s())}"{between}{payload.to_json(text)}{behind}'
 
     def finish(self, finish: Finish) -> list[object]:
         """Nothing yet: the last record is the terminal."""
@@ -115,11 +125,17 @@ def loaded(model: str, shown: dict[str, object], now_s: float) -> object:
 
 
 def _line(text: str) -> bytes:
-    return ndjson.line(text.translate(_LINE_ENDS))  # outside of its texts JSON has none of them
+    if not text.isascii():
+        text = text.translate(_LINE_ENDS)  # outside of its texts JSON has none of them
+    return ndjson.line(text)
 
 
 def _head(model: str, now_s: float) -> dict[str, object]:
-    return {"model": model, "created_at": datetime.fromtimestamp(now_s, UTC).isoformat().replace("+00:00", "Z")}
+    return {"model": model, "created_at": _time(now_s)}
+
+
+def _time(now_s: float) -> str:
+    return datetime.fromtimestamp(now_s, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _ns(seconds: float) -> int:

@@ -13,6 +13,7 @@ from streamspec.reference_impl.binding import headers
 from streamspec.reference_impl.bindings import sse
 from streamspec.reference_impl.frame import Begun, Completed, Failed, Frame, Heartbeat, Item, RecordFailed
 from streamspec.reference_impl.services.agent import openai_api
+from streamspec.reference_impl.services.agent.endpoints_records import around
 from streamspec.reference_impl.services.agent.tool_calls import ToolCall
 from streamspec.reference_impl.stream.errors import StreamError
 
@@ -49,7 +50,11 @@ class Chat:
     created_s: int
     model: str
     usage: bool = False
+    _around: tuple[str, ...] = field(init=False)
     _calls: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._around = around(self._chunk({"content": ""}), "content")
 
     @property
     def headers(self) -> Headers:
@@ -69,6 +74,10 @@ class Chat:
         arguments = {"index": index, "function": {"arguments": payload.to_json(part.arguments)}}
         head = {"index": index, **named, "function": {"name": part.name, "arguments": ""}}
         return [self._chunk({"tool_calls": [head]}), self._chunk({"tool_calls": [arguments]})]
+
+    def text(self, text: str) -> str:
+        before, behind = self._around
+        return f"{before}{payload.to_json(text)}{behind}"
 
     def finish(self, finish: Finish) -> list[object]:
         last = self._chunk({}, reason(finish))
@@ -111,6 +120,10 @@ class Completion:
     created_s: int
     model: str
     usage: bool = False
+    _around: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._around = around(self._made([_choice("")]), "text")
 
     @property
     def headers(self) -> Headers:
@@ -124,6 +137,10 @@ class Completion:
 
     def part(self, part: Part) -> list[object]:
         return [self._made([_choice(_text(part))])]
+
+    def text(self, text: str) -> str:
+        before, behind = self._around
+        return f"{before}{payload.to_json(text)}{behind}"
 
     def finish(self, finish: Finish) -> list[object]:
         last = self._made([_choice("", reason(finish))])

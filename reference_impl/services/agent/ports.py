@@ -36,12 +36,14 @@ class StreamChunk:
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """`prompt` is ready for the model: templates have been applied. `stop` are texts at which an answer ends, each of
-    which is left out of it. `session`: the conversation that it belongs to; empty: none. Limits are in tokens."""
+    which is left out of it. `session`: the conversation that it belongs to; empty: none. Limits are in tokens.
+    `prompt_tokens` are the prompt's, where whoever asks has had this model count them; None: they are counted."""
 
     prompt: str
     max_tokens: int = MOST_TOKENS
     stop: tuple[str, ...] = ()
     session: str = ""
+    prompt_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ class Agent(Protocol):
         """The tokens of a text."""
 
     def generate_stream(self, request: GenerationRequest) -> Stream[StreamChunk]:
-        """The answer as it is made, in a bounded stream: cancelling that cancels the request, wherever it is. Raises
-        `StreamError` where it is refused at once (RESOURCE_EXHAUSTED, UNAVAILABLE, INVALID_ARGUMENT)."""
+        """The answer as it is made, in a bounded stream: cancelling that cancels the request, wherever it is, and
+        dropping it may. Raises `StreamError` where it is refused at once (RESOURCE_EXHAUSTED, UNAVAILABLE,
+        INVALID_ARGUMENT)."""
 
     def generate(self, request: GenerationRequest) -> Generated:
         """The whole answer; blocks. Raises as above, and whatever the answer ended with."""

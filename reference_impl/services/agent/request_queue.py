@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Final
 
 from streamspec.reference_impl.services.agent import limits
 from streamspec.reference_impl.services.agent.chunks import FINISH_REASONS, collected
+from streamspec.reference_impl.services.agent.idling import Idling
 from streamspec.reference_impl.services.agent.limits import QueueConfig
 from streamspec.reference_impl.services.agent.line import Entry, Lengths, Line, Place
 from streamspec.reference_impl.services.agent.tickets import Tickets
-from streamspec.reference_impl.services.agent.work import Step, Work, ended_with
+from streamspec.reference_impl.services.agent.work import Counted, Step, Work, ended_with
 from streamspec.reference_impl.stream import errors
 from streamspec.reference_impl.stream.errors import Code, StreamError
+from streamspec.reference_impl.stream.thread_leaving import consumers_end
 from streamspec.reference_impl.stream.threads import Stream
 
 if TYPE_CHECKING:
@@ -109,8 +111,9 @@ class RequestQueue:
     ) -> Stream[StreamChunk]:
         """The answer's chunks, as they are made. Raises INVALID_ARGUMENT, RESOURCE_EXHAUSTED when the queue stayed full
         for `wait_s` (None: no limit of its own), UNAVAILABLE after a shutdown, CANCELLED or TIMED_OUT if it is given up
-        while it waits, what the `context` raises, and INTERNAL or a code of the model's if that cannot count."""
-        return self._submit("stream", request, wait_s, token, context).stream
+        while it waits, what the `context` raises, and INTERNAL or a code of the model's if that cannot count. Whoever
+        drops what is returned cancels it."""
+        return consumers_end(self._submit("stream", request, wait_s, token, context).stream)
 
     def submit_request(
         self,
@@ -189,14 +192,15 @@ class RequestQueue:
         context: Context | None,
     ) -> Work:
         limits.check(request)
-        prompt = request.prompt if context is None else context.prompt()
-        limits.check_prompt(self._count(prompt), self._generator.context_tokens)
+        counted = self._counted(request, context)
+        limits.check_prompt(counted.tokens, self._generator.context_tokens)
         if self._closed:  # and no stream is made, with its timers
             raise _shut_down()
         config = self.config
-        stream: Stream[StreamChunk] = Stream(config.most_chunks, deadline_s=config.deadline_s, idle_s=config.idle_s)
+        stream: Stream[StreamChunk] = Stream(config.most_chunks, deadline_s=config.deadline_s)
         clock = self._clock if config.metadata else None
-        work = Work(request, stream, self._generator, context, config.turn_chunks, clock)
+        idling = None if config.idle_s is None else Idling(stream, config.idle_s)
+        work = Work(request, stream, self._generator, context, config.turn_chunks, clock, counted, idling)
         entry = Entry(work, kind)
         try:
             stream.on_end(partial(self._left, entry))
@@ -209,9 +213,12 @@ class RequestQueue:
             raise
         return work
 
-    def _count(self, prompt: str) -> int:
+    def _counted(self, request: GenerationRequest, context: Context | None) -> Counted:
+        prompt = request.prompt if context is None else context.prompt()
+        if request.prompt_tokens is not None and prompt == request.prompt:
+            return Counted(prompt, request.prompt_tokens)
         try:
-            return self._generator.count(prompt)
+            return Counted(prompt, self._generator.count(prompt))
         except Exception as raised:  # noqa: BLE001 -- a model may raise anything, here as at any token
             _log.info("a model failed", exc_info=raised)
             raise errors.shown(raised) from None
@@ -247,6 +254,7 @@ class RequestQueue:
 
     def _left(self, entry: Entry[Work]) -> None:
         """Its stream has ended. What a worker has begun, a worker ends; anything else is over here."""
+        entry.work.stand_down()
         if self._is_entered():
             # A finaliser, perhaps that of a forgotten iterator, cancels in the middle of a step.
             threading.Thread(target=self._left, args=(entry,), daemon=True).start()

@@ -11,7 +11,7 @@ import enum
 import logging
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from streamspec.reference_impl.services.agent import limits
 from streamspec.reference_impl.services.agent.generating import NOTHING_YET, Describing, budget, chunks_of
@@ -24,6 +24,7 @@ from streamspec.reference_impl.stream.thread_parked import run_each
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from streamspec.reference_impl.services.agent.idling import Idling
     from streamspec.reference_impl.services.agent.ports import GenerationRequest, Generator, StreamChunk
     from streamspec.reference_impl.stream.threads import Stream
 
@@ -39,6 +40,13 @@ class Context(Protocol):
 
     def keep(self, text: str, ending: str) -> None:
         """What was handed over to the consumer's stream, and the finish reason or the code with which it ended."""
+
+
+class Counted(NamedTuple):
+    """A prompt, and how many tokens it has."""
+
+    prompt: str
+    tokens: int
 
 
 class Step(enum.Enum):
@@ -60,12 +68,16 @@ class Work:
         context: Context | None,
         turn_chunks: int,
         clock: Callable[[], float] | None,
+        counted: Counted,
+        idling: Idling | None = None,
     ) -> None:
         self.request = request
         self.stream = stream
         self.ending = ""  # a finish reason or a code
         self.tokens = 0
-        self.prompt_tokens = 0
+        self.prompt_tokens = counted.tokens
+        self._counted: Counted | None = counted
+        self._idling = idling
         self._generator = generator
         self._context = context
         self._turn_chunks = turn_chunks
@@ -113,8 +125,11 @@ class Work:
     def _begin(self) -> Iterator[StreamChunk]:
         request, generator = self.request, self._generator
         prompt = request.prompt if self._context is None else self._context.prompt()
-        self.prompt_tokens = prompt_tokens = generator.count(prompt)
-        limits.check_prompt(prompt_tokens, generator.context_tokens)
+        counted, self._counted = self._counted, None
+        if counted is None or counted.prompt != prompt:  # other turns of its session have come in between
+            self.prompt_tokens = generator.count(prompt)
+            limits.check_prompt(self.prompt_tokens, generator.context_tokens)
+        prompt_tokens = self.prompt_tokens
         most_tokens, reason = budget(request.max_tokens, generator.context_tokens, prompt_tokens)
         describe = None if self._clock is None else Describing(generator, self._clock)
         self._source = source = generator.tokens(prompt)
@@ -135,6 +150,8 @@ class Work:
     def _accepted(self, chunk: StreamChunk) -> None:
         self.tokens += chunk.token_count
         self._said.append(chunk.text)
+        if self._idling is not None:
+            self._idling.accepted()
 
     def _complete(self, chunk: StreamChunk) -> None:
         """The model has come to its end, and that is how this ends, whatever its consumer does from now on."""
@@ -144,8 +161,20 @@ class Work:
         self.tokens += chunk.token_count
         self._keep(self.ending)  # whoever sees the end may look at the conversation
         with contextlib.suppress(StreamError):  # its consumer has left at this very moment
-            offer(self.stream, chunk, _ignore)
+            offer(self.stream, chunk, self._last_accepted)
             self.stream.complete()  # what is on offer can still be received
+            if self._idling is not None:
+                self._idling.is_whole()
+
+    def _last_accepted(self, refusal: StreamError | None) -> None:
+        """In the consumer's thread: its room was made by reading."""
+        if refusal is None and self._idling is not None:
+            self._idling.accepted()
+
+    def stand_down(self) -> None:
+        """Its stream has ended."""
+        if self._idling is not None:
+            self._idling.stop()
 
     def _fail(self, raised: BaseException) -> None:
         self._interrupt = None  # it has come back
@@ -188,7 +217,3 @@ def ended_with(stream: Stream[Any], code: Code = Code.UNAVAILABLE) -> Code:
             return Code.TIMED_OUT
         case _:
             return code
-
-
-def _ignore(_refusal: StreamError | None) -> None:
-    """Nobody waits for the answer."""

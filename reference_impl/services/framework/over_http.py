@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from streamspec.reference_impl import payload
-from streamspec.reference_impl.bindings import asgi_answers, jsonrpc, ndjson, raffel, raffel_docs
+from streamspec.reference_impl.bindings import asgi_answers, jsonrpc, raffel, raffel_docs
 from streamspec.reference_impl.conformance import STATUSES
 from streamspec.reference_impl.mount import Answer
 from streamspec.reference_impl.routing import MOST_FIELDS, Page, Refused, header
+from streamspec.reference_impl.services.framework import lines
 from streamspec.reference_impl.services.framework.content_types import JSON, NDJSON, SSE, negotiated
 from streamspec.reference_impl.services.framework.over_messages import UNKNOWN
 from streamspec.reference_impl.services.framework.served_stream import asked
@@ -48,7 +49,7 @@ class Http:
         self._mount = mount
         self._options = options
         events = raffel_docs.BINDING if options.envelopes == "docs" else raffel.BINDING
-        self._bindings = {SSE: _shown(events), NDJSON: _shown(ndjson.BINDING)}
+        self._bindings = {SSE: _shown(events), NDJSON: _shown(lines.BINDING)}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["path"] == RPC:

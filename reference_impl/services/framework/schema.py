@@ -60,7 +60,9 @@ def _no_schema(model: Any, error: Exception) -> Misdeclared:
 def to_json(value: object) -> bytes:
     """Whatever a handler may send, on one line. Raises `Misfit` where that is not possible."""
     try:
-        return msgspec.json.encode(value, enc_hook=_dumped)
+        octets = msgspec.json.encode(value, enc_hook=_dumped)
+        # Only JSON that is passed on as it is (`msgspec.Raw`) has line ends.
+        return msgspec.json.format(octets, indent=-1) if b"\n" in octets or b"\r" in octets else octets
     except (TypeError, ValueError, RecursionError) as error:
         raise Misfit("", f"it cannot be written as JSON: {error}") from error
 

@@ -19,6 +19,7 @@ from streamspec.reference_impl.services.hosting import Service, mount_of
 from streamspec.reference_impl.services.orders import order as orders
 from streamspec.reference_impl.services.orders import page, producers, records, terms
 from streamspec.reference_impl.services.orders.admission import Admission, Request
+from streamspec.reference_impl.services.orders.counting import counted
 from streamspec.reference_impl.services.orders.order import Conflict, Order, Unreadable
 from streamspec.reference_impl.services.orders.problems import later, problem
 from streamspec.reference_impl.stream.errors import Code, StreamError
@@ -132,11 +133,18 @@ class Orders:
             await asgi_answers.refuse(_refusal(failure), send)
             return
         try:
+            try:
+                total = await counted(self._desk, rows, receive)
+            except StreamError as failure:
+                await asgi_answers.refuse(_refusal(failure), send)
+                return
+            if total is None:
+                return
             # An array has no word for an order that cannot be read: it ends there, and is no JSON.
             stops = as_array or wanted.on_error == "stop"
             produce = producers.export(self._desk, rows, wanted.flow, orders.writer(wanted.fields), stops=stops)
             binding = records.array() if as_array else records.ndjson(wanted, self._now)
-            await self._show(request, wanted, binding, produce, rows.total, receive, send)
+            await self._show(request, wanted, binding, produce, total, receive, send)
         finally:
             await self._desk.read(rows.close)
 

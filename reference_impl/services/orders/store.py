@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_EVENTS: Final = 100_000  # that are kept; an older one cannot be resumed behind
 BUSY_S: Final = 5.0  # for another process that writes to the same file
+LOOK_STEPS: Final = 10_000  # of SQLite's own machine, after which an export looks whether anybody still wants it
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY AUTOINCREMENT, status TEXT, cents INTEGER, note TEXT);
 CREATE INDEX IF NOT EXISTS orders_by_status ON orders (status, number);
@@ -55,20 +56,20 @@ class Kept:
 
 
 class Rows(Protocol):
-    """The orders of one export. Its calls may come from any thread."""
+    """The orders of one export, as they are when it is made. Its calls may come from any thread."""
 
-    @property
-    def total(self) -> int:
-        """How many there are."""
+    def count(self) -> int:
+        """How many there are; to be called before the first `take`. May take long."""
 
     def take(self, most: int) -> Sequence[Order | Unreadable]:
         """The next ones; none at the end."""
 
     def interrupt(self) -> None:
-        """Nobody wants more: a `take` that is at work fails soon."""
+        """Nobody wants more: a call that is at work fails soon, and one that comes later at once. May be called again,
+        and after `close`."""
 
     def close(self) -> None:
-        """Give back what this holds, once no `take` is at work. May be called again."""
+        """Give back what this holds, once no call is at work. May be called again."""
 
 
 class Store(Protocol):
@@ -192,32 +193,51 @@ class Database:
 
 
 class _Rows:
-    """Holds a read transaction until it is closed."""
+    """Holds a read transaction until it is closed. Its connection is its own, so nobody else is interrupted."""
 
     def __init__(self, connection: sqlite3.Connection, query: Query) -> None:
         self._connection = connection
         self._using = threading.Lock()
-        asked = {"first": query.first, "status": query.status, "limit": -1 if query.limit is None else query.limit}
-        which = _WHICH if query.status is None else _WHICH_OF_STATUS
+        self._unwanted = threading.Event()
+        self._cursor: sqlite3.Cursor | None = None
+        limit = -1 if query.limit is None else query.limit
+        self._asked = {"first": query.first, "status": query.status, "limit": limit}
+        self._which = _WHICH if query.status is None else _WHICH_OF_STATUS
         try:
+            # SQLite forgets an interrupt that comes between two queries, perhaps just before the one it was meant for.
+            connection.set_progress_handler(self._unwanted.is_set, LOOK_STEPS)
             connection.execute("BEGIN")
-            self.total: int = connection.execute(f"SELECT count(*) FROM (SELECT 1 {which})", asked).fetchone()[0]  # noqa: S608
-            self._cursor = connection.execute(f"SELECT {_COLUMNS} {which}", asked)
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # a moment is that of the first reading
         except BaseException:
             connection.close()
             raise
 
+    def count(self) -> int:
+        with self._using:
+            self._look()
+            found = self._connection.execute(f"SELECT count(*) FROM (SELECT 1 {self._which})", self._asked)  # noqa: S608
+            total: int = found.fetchone()[0]
+            return total
+
     def take(self, most: int) -> Sequence[Order | Unreadable]:
         with self._using:
+            self._look()
+            if self._cursor is None:
+                self._cursor = self._connection.execute(f"SELECT {_COLUMNS} {self._which}", self._asked)
             return [orders.of_row(row) for row in self._cursor.fetchmany(most)]
 
     def interrupt(self) -> None:
+        self._unwanted.set()
         with contextlib.suppress(sqlite3.ProgrammingError):  # it is closed
             self._connection.interrupt()
 
     def close(self) -> None:
         with self._using:
             self._connection.close()
+
+    def _look(self) -> None:
+        if self._unwanted.is_set():
+            raise sqlite3.OperationalError("interrupted")
 
 
 def _order(connection: sqlite3.Connection, number: int) -> Order | Unreadable | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import asdict, is_dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from streamspec.reference_impl import payload
+import msgspec
+
 from streamspec.reference_impl.services.transport import exceptions
 from streamspec.reference_impl.services.transport.exceptions import (
     NOTHING,
@@ -22,6 +22,7 @@ from streamspec.reference_impl.services.transport.exceptions import (
     UnsupportedOperationException,
 )
 from streamspec.reference_impl.services.transport.watermark import LEAST_WEIGHT_BYTES
+from streamspec.reference_impl.services.transport.writing import size_of, written
 from streamspec.reference_impl.stream.dialect import OPENSEARCH_EARLY
 from streamspec.reference_impl.stream.errors import Code, StreamError
 from streamspec.reference_impl.stream.table import GIVEN_UP
@@ -44,7 +45,7 @@ class Header(NamedTuple):
     weight: int = 0
 
 
-class Batch(NamedTuple):
+class Batch(msgspec.Struct, frozen=True):  # made in a quarter of a named tuple's time
     """One response. `text` is its JSON on one line; None of octets, which stay as they are."""
 
     response: Any
@@ -54,7 +55,6 @@ class Batch(NamedTuple):
 
 
 Sent = Header | Batch
-_new = tuple.__new__
 _log = logging.getLogger("streamspec.reference")
 
 
@@ -195,27 +195,14 @@ def batch_of(response: Any, metadata: Mapping[str, str] | None = None) -> Batch:
     if type(response) is bytes:
         text, size = None, len(response)
     elif response is not None:
-        text = text_of(response)
-        size = _size(text)
+        text, size = written(response)
     else:
         raise NotSerialisable("None is how a consumer reads the end")
     if metadata is not None:
         metadata = dict(metadata)
         size += _texts_size(metadata)
-    # Half the time of Batch(...) and of max().
-    return _new(Batch, (response, text, metadata, size if size > LEAST_WEIGHT_BYTES else LEAST_WEIGHT_BYTES))  # noqa: FURB136
-
-
-def text_of(response: Any) -> str:
-    """JSON on one line: of what has a `to_json`, of a dataclass, or of what JSON knows. Raises `NotSerialisable`."""
-    try:
-        if (to_json := getattr(response, "to_json", None)) is not None:
-            return payload.to_json(to_json())
-        if is_dataclass(response) and not isinstance(response, type):
-            return payload.to_json(asdict(response))
-        return payload.to_json(response)
-    except (TypeError, ValueError, RecursionError):
-        raise NotSerialisable(f"a {type(response).__name__} is no JSON, and has no to_json()") from None
+    weight = size if size > LEAST_WEIGHT_BYTES else LEAST_WEIGHT_BYTES  # noqa: FURB136 -- half the time of max()
+    return Batch(response, text, metadata, weight)
 
 
 def _texts_size(texts: Mapping[str, str]) -> int:
@@ -223,14 +210,5 @@ def _texts_size(texts: Mapping[str, str]) -> int:
     for text in chain(texts, texts.values()):
         if not isinstance(text, str):
             raise NotSerialisable(f"headers and metadata are texts, and no {type(text).__name__}")
-        size += _size(text)
+        size += size_of(text)
     return size
-
-
-def _size(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    try:
-        return len(text.encode())
-    except UnicodeEncodeError:
-        raise NotSerialisable("half a surrogate pair has no UTF-8") from None

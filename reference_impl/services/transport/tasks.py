@@ -1,6 +1,6 @@
 """`Task`: one request at work, as its handler and whoever wants it ended see it. What is cancelled is its stream.
 
-Never here: a list of tasks (`service`), or a thread.
+Never here: a list of tasks (`service`), or how listeners are kept out of an event loop's thread (`listening`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streamspec.reference_impl.services.transport import exceptions
 from streamspec.reference_impl.services.transport.exceptions import StreamException
+from streamspec.reference_impl.services.transport.listening import Listeners
 from streamspec.reference_impl.stream.errors import StreamError
 from streamspec.reference_impl.stream.table import GIVEN_UP
 
@@ -23,7 +24,7 @@ class Task:
     """Handed to every handler; any thread may call it. With a parent's cancel its own comes, for the same reason. To a
     handler a stop, by whoever is neither its client nor itself, is a cancel."""
 
-    __slots__ = ("_children", "_knows", "_stop", "_stream", "action", "description", "id", "parent")
+    __slots__ = ("_children", "_knows", "_listeners", "_stop", "_stream", "action", "description", "id", "parent")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Task:
         self._stream = stream
         self._knows = False
         self._stop: StreamException | None = None
+        self._listeners: Final = Listeners()
         self._children: dict[Task, None] | None = None  # whose streams have not ended
         if parent is not None:
             parent.adopt(self)
@@ -72,17 +74,19 @@ class Task:
         return bool(self._stream.cancel(reason))
 
     def on_cancel(self, listener: Callable[[], None]) -> None:
-        """Call the listener once, when the task is cancelled; at once if it is. One that raises disturbs no other.
+        """Call the listener once, when the task is cancelled; now if it is. One that raises disturbs no other.
 
-        It runs in the thread that cancels: if a client on a port leaves, in that of the event loop, where it keeps
-        every other stream waiting.
+        It runs in the thread that cancels, but never in that of an event loop, which serves everybody else: where a
+        client on a port leaves, the listeners of its task have a thread of their own, in which they run in order.
         """
+        self._listeners.add(listener)
+        self._stream.on_end(self._tell)
 
-        def tell() -> None:
-            if self._stream.state in GIVEN_UP or self._is_stopped:
-                listener()
-
-        self._stream.on_end(tell)
+    def _tell(self) -> None:
+        if self._stream.state in GIVEN_UP or self._is_stopped:
+            self._listeners.run(f"cancelled-{self.id}")
+        else:
+            self._listeners.forget()
 
     def sleep(self, seconds: float) -> None:
         """A handler's pause, which the end of its stream ends. Raises CANCELLED once nobody wants more, or somebody
@@ -103,13 +107,16 @@ class Task:
         """From now on the cancel of this task is the child's as well, until the child's stream has ended."""
         if self._children is None:
             self._children = {}
-            self.on_cancel(self._cancel_children)
+            self._stream.on_end(self._cancel_children)
         self._children[child] = None
         child._stream.on_end(partial(self._children.pop, child, None))
         if self._stream.state in GIVEN_UP or self._is_stopped:
             child.cancel(self.reason_cancelled or "")
 
     def _cancel_children(self) -> None:
+        # At once, whatever listeners do: and it is none that takes long.
+        if self._stream.state not in GIVEN_UP and not self._is_stopped:
+            return
         for child in tuple(self._children or ()):
             child.cancel(self.reason_cancelled or "")
 

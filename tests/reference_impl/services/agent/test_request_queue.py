@@ -312,11 +312,11 @@ def test_the_queue_is_full_at_its_bound_and_not_before() -> None:
 
 
 def test_nobody_is_refused_below_the_bound_however_many_come_at_once(threads: ThreadPoolExecutor) -> None:
-    gate, line = Gate(), threading.Barrier(8)
+    gate, line, streams = Gate(), threading.Barrier(8), list[Any]()
 
     def submit() -> list[str]:
         line.wait(LONGEST_S)
-        return [code_of(lambda: queue.submit_streaming_request(asked())) for _ in range(5)]
+        return [code_of(lambda: streams.append(queue.submit_streaming_request(asked()))) for _ in range(5)]
 
     with queue_of(Scripted(TEN, gates={0: gate}), most_queued=40, most_streams=1) as queue:
         submits = [threads.submit(submit) for _ in range(8)]

@@ -189,6 +189,8 @@ def test_what_a_start_says_of_its_client_goes_before_what_the_connection_said(ov
         ({"procedure": "desk.count", "metadata": "none"}, "INVALID_ARGUMENT"),
         ({"procedure": "desk.count", "priority": 10}, "INVALID_ARGUMENT"),
         ({"procedure": "desk.count", "metadata": {"x-deadline-ms": "never"}}, "INVALID_ARGUMENT"),
+        ({"procedure": "desk.count", "metadata": {"x-deadline-ms": 500}}, "INVALID_ARGUMENT"),
+        ({"procedure": "desk.count", "metadata": {"x-trace": True}}, "INVALID_ARGUMENT"),
     ],
 )
 def test_what_cannot_begin_is_refused_and_the_connection_goes_on(over: str, start: dict[str, Any], code: str) -> None:

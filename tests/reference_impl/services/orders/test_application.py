@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from orders_client import Endless, events, lines, open_shop
+from orders_client import Counted, Endless, events, lines, open_shop
 from stream_stories import run
 
 from streamspec.reference_impl.services.orders.application import Settings
@@ -300,6 +300,47 @@ def test_a_client_that_leaves_gives_its_read_transaction_back(tmp_path: Path) ->
                 client.left.set()
                 await asking
                 assert other.execute(checkpoint).fetchone()[0] == 0
+
+    run(story())
+
+
+@pytest.mark.parametrize("how", ["its client leaves", "its server stops"])
+def test_orders_that_nobody_waits_for_are_counted_no_longer(tmp_path: Path, how: str) -> None:
+    async def story() -> None:
+        file = tmp_path / "orders.db"
+        store = Counted(str(file))
+        async with open_shop(2, store=store, settings=Settings(most_streams=1)) as shop:
+            client, asking = shop.begin(STREAMS[0])
+            await asyncio.to_thread(store.counts.wait)
+            assert (await shop.ask("/v1/orders/order-1")).status == 200
+            if how == "its client leaves":
+                client.left.set()
+                await asking
+            else:
+                asking.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await asking
+            assert (store.ended, client.sent) == (["interrupted"], [])
+            with closing(sqlite3.connect(file, timeout=0)) as other:
+                assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+            follower, following = shop.begin(STREAMS[1])  # there is room for another of this client's
+            await follower.until(b"retry")
+            assert (await shop.post("/v1/orders", {"total": 1})).status == 201
+            await follower.until(b"order-created")
+            follower.left.set()
+            await following
+
+    run(story())
+
+
+def test_a_database_that_fails_at_counting_is_a_status(tmp_path: Path) -> None:
+    async def story() -> None:
+        file = tmp_path / "orders.db"
+        async with open_shop(store=Database(str(file))) as shop:
+            with closing(sqlite3.connect(file)) as other:
+                other.executescript("DROP TABLE orders")
+            refused = await shop.ask(STREAMS[0])
+            assert (refused.status, refused.json()["detail"]) == (500, "the order store failed")
 
     run(story())
 

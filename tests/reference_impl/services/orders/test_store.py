@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from streamspec.reference_impl.services.orders.order import Change, Conflict, Order, Unreadable
-from streamspec.reference_impl.services.orders.store import Database, Event, Kept
+from streamspec.reference_impl.services.orders.store import LOOK_STEPS, Database, Event, Kept
 from streamspec.reference_impl.services.orders.terms import Query
 
 if TYPE_CHECKING:
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DRAFT = Change("CREATED", 9995, "")
+LONGEST_S = 10.0
+COUNTLESS = """
+    DROP TABLE orders;
+    CREATE VIEW orders AS WITH RECURSIVE numbers (number) AS
+        (SELECT 1 UNION ALL SELECT number + 1 FROM numbers LIMIT 20000000)
+        SELECT number, 'CREATED' AS status, 995 AS cents, '' AS note FROM numbers;
+"""  # no test counts so far
 
 
 @pytest.fixture
@@ -84,7 +91,7 @@ def test_a_database_in_memory_is_one_for_all_its_connections() -> None:
         store.create(DRAFT)
         assert store.order(1) == Order(1, "CREATED", 9995)
         with closing(store.rows(Query())) as rows:
-            assert rows.total == 1
+            assert rows.count() == 1
 
 
 def test_an_export_sees_the_orders_as_they_were_when_it_began(store: Database) -> None:
@@ -94,18 +101,18 @@ def test_an_export_sees_the_orders_as_they_were_when_it_began(store: Database) -
         assert len(rows.take(2)) == 2
         store.create(DRAFT)
         store.change(5, Change(status="CANCELLED"))
-        assert rows.total == 5
+        assert rows.count() == 5
         assert list(rows.take(10)) == [Order(n, "CREATED", 9995) for n in (3, 4, 5)]
         assert list(rows.take(10)) == []
     with closing(store.rows(Query())) as later:
-        assert (later.total, later.take(10)[4]) == (6, Order(5, "CANCELLED", 9995))
+        assert (later.count(), later.take(10)[4]) == (6, Order(5, "CANCELLED", 9995))
 
 
 def test_orders_are_chosen(store: Database) -> None:
     for status in ("CREATED", "PENDING", "CREATED", "CREATED"):
         store.create(Change(status, 1, ""))
     with closing(store.rows(Query("CREATED", 2, 1))) as rows:
-        assert (rows.total, list(rows.take(10))) == (1, [Order(3, "CREATED", 1)])
+        assert (rows.count(), list(rows.take(10))) == (1, [Order(3, "CREATED", 1)])
 
 
 def test_a_damaged_row_spoils_nothing_but_itself(tmp_path: Path) -> None:
@@ -144,6 +151,66 @@ def test_a_query_at_work_is_interrupted(store: Database) -> None:
             rows.take(1)
 
 
+def test_a_count_is_interrupted_at_work_and_its_connection_can_still_be_closed(tmp_path: Path) -> None:
+    file = tmp_path / "orders.db"
+    with closing(Database(str(file))) as store:
+        with closing(sqlite3.connect(file)) as other:
+            other.executescript(COUNTLESS)
+        rows, at_work, ended = store.rows(Query()), threading.Event(), list[str]()
+        watched: Any = rows
+
+        def is_unwanted() -> bool:
+            at_work.set()
+            return bool(watched._unwanted.is_set())
+
+        watched._connection.set_progress_handler(is_unwanted, LOOK_STEPS)
+
+        def count() -> None:
+            try:
+                ended.append(f"counted {rows.count()}")
+            except sqlite3.OperationalError as failure:
+                ended.append(str(failure))
+
+        counting = threading.Thread(target=count)
+        counting.start()
+        assert at_work.wait(LONGEST_S)
+        rows.interrupt()
+        counting.join(LONGEST_S)
+        assert ended == ["interrupted"]
+        rows.close()
+        rows.interrupt()
+        with closing(sqlite3.connect(file)) as other:
+            assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0, "a reader holds the log"
+
+
+def test_an_interrupt_that_comes_before_its_query_is_not_forgotten(store: Database) -> None:
+    store.create(DRAFT)
+    for call in ("count", "take"):
+        with closing(store.rows(Query())) as rows:
+            rows.interrupt()
+            with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+                rows.count() if call == "count" else rows.take(1)
+
+
+def test_who_is_interrupted_disturbs_nobody_else(store: Database) -> None:
+    store.create(DRAFT)
+    with closing(store.rows(Query())) as left, closing(store.rows(Query())) as stays:
+        assert stays.count() == 1
+        left.interrupt()
+        assert len(stays.take(10)) == 1
+        assert store.create(DRAFT) == store.order(2)
+        assert store.kept() == Kept(1, 2)
+    with closing(store.rows(Query())) as later:
+        assert (later.count(), len(later.take(10))) == (2, 2)
+
+
+def test_rows_are_of_the_moment_at_which_they_were_made_though_nobody_has_counted_yet(store: Database) -> None:
+    store.create(DRAFT)
+    with closing(store.rows(Query())) as rows:
+        store.create(DRAFT)
+        assert (rows.count(), len(rows.take(10))) == (1, 1)
+
+
 def test_writers_in_many_threads_lose_nothing(store: Database) -> None:
     threads = [threading.Thread(target=lambda: [store.create(DRAFT) for _ in range(20)]) for _ in range(4)]
     for thread in threads:
@@ -152,4 +219,4 @@ def test_writers_in_many_threads_lose_nothing(store: Database) -> None:
         thread.join()
     assert store.kept() == Kept(1, 80)
     with closing(store.rows(Query())) as rows:
-        assert rows.total == 80
+        assert rows.count() == 80
