@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     End = Completed | Failed
 
 FIRST_MESSAGE_S: Final = 10.0  # for all that must have come before a handler begins
+TOLD_S: Final = 1.0  # for grpcio to tell the task of a call that it is over
 DEADLINE_GRACE_S: Final = 1.0  # between grpcio's deadline and our stream's own, which is the same
 # Of these metadata the interop tests of gRPC want an echo: at the head, and behind all messages.
 ECHOED_AT_HEAD: Final = "x-grpc-test-echo-initial"
@@ -145,8 +146,9 @@ class _Call:
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            streaming.cancel()
-            await asyncio.wait({streaming})
+            if not end.done():  # else it is over by itself, and cleans up as ever
+                streaming.cancel()
+                await asyncio.wait({streaming})
             raise
         if not end.done():
             streaming.result()  # whatever it raised
@@ -223,8 +225,9 @@ class _Shown:
             return
         try:
             await self._context.write(grpc_text.encoded(payload.of(produced)))
-        except grpc.aio.BaseError:  # the call is over, and its task is told only a moment later
+        except grpc.aio.BaseError:  # the call is over, and its task is told a moment later: we are stopped here
             self._is_gone = True
+            await asyncio.sleep(TOLD_S)
             if _is_late(self._context):
                 await _expire(self._stream)
             else:

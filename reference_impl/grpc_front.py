@@ -1,4 +1,5 @@
-"""A relay in front of the gRPC server: what clients say goes through, and answers are said in a variant's words.
+"""A relay in front of the gRPC server: what clients say goes through as a variant hears it, and answers are said in its
+words.
 
 grpcio keeps its own grammar whatever a handler does. A variant that breaks it on octets is the good server behind such
 a relay, on a port of its own: with all its scripts, windows and cancels. Needs the extra `grpc`, for `hpack`. Never
@@ -125,4 +126,6 @@ async def _relay(
     except OSError:
         writer.transport.abort()
         raise
-    await relaying.relayed((reader, writer), far, Wishes(relay.window_bytes).feed, Answers(relay).feed)
+    hear, wishes = relay.hear(), Wishes(relay.window_bytes)
+    there, back = (lambda octets: wishes.feed(hear(octets))), Answers(relay).feed
+    await relaying.relayed((reader, writer), far, there, back, relay.unheard_s)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from streamspec.reference_impl import grpc_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,6 +23,7 @@ WINDOW_UPDATE: Final = 8
 CONTINUATION: Final = 9
 END_STREAM: Final = 0x1
 END_HEADERS: Final = 0x4
+MESSAGE_PREFIX_BYTES: Final = 5  # of a message of gRPC: whether it is compressed, and its length
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -43,6 +46,7 @@ class Data:
 
 Part = Head | Data
 Retell = Callable[[Part], tuple[Part, ...]]
+Hear = Callable[[bytes], bytes]
 
 
 def as_said(part: Part) -> tuple[Part, ...]:
@@ -53,13 +57,24 @@ def told_as_it_is() -> Retell:
     return as_said
 
 
+def as_it_came(octets: bytes) -> bytes:
+    return octets
+
+
+def heard_as_it_is() -> Hear:
+    return as_it_came
+
+
 @dataclass(frozen=True, slots=True)
 class Relay:
     """How the answers of the gRPC server are said in other words: `retell` is made anew for each stream, and the window
-    of each is wider by `window_bytes` than its client knows."""
+    of each is wider by `window_bytes` than its client knows. What clients say is heard by `hear`, segment by segment
+    as it comes, which is made anew for each connection."""
 
     retell: Callable[[], Retell] = told_as_it_is
     window_bytes: int = 0
+    hear: Callable[[], Hear] = heard_as_it_is
+    unheard_s: float = 0.0  # until the server hears that a client has torn its connection
 
 
 def of_fields(change: Callable[[Head], Fields]) -> Callable[[], Retell]:
@@ -69,6 +84,38 @@ def of_fields(change: Callable[[Head], Fields]) -> Callable[[], Retell]:
         return (Head(change(part), part.ends),) if isinstance(part, Head) else (part,)
 
     return lambda: retell
+
+
+def of_wishes(change: Callable[[str, int], str]) -> Callable[[], Hear]:
+    """The text of every message that a client says in one frame is changed in this way, and nothing else. It is told
+    beside it in how many segments all that was said until then has come. No text may become longer: the server's
+    window is counted by its client."""
+
+    def changed(frame: Framed, arrivals: int) -> bytes:
+        body = frame.payload[MESSAGE_PREFIX_BYTES:]
+        if frame.kind != DATA or frame.payload != message(body):
+            return frame.octets
+        try:
+            text = grpc_text.decoded(body)
+        except ValueError:  # another service's message
+            return frame.octets
+        new = change(text, arrivals)
+        octets = frame.payload if new == text else message(grpc_text.encoded(new))
+        return Framed(DATA, frame.flags, frame.stream, octets).octets
+
+    def made() -> Hear:
+        frames, ahead, arrivals = Frames(), len(PREFACE), 0
+
+        def hear(octets: bytes) -> bytes:
+            nonlocal ahead, arrivals
+            arrivals += 1
+            preface, rest = octets[:ahead], octets[ahead:]
+            ahead -= len(preface)
+            return preface + b"".join(changed(frame, arrivals) for frame in frames.feed(rest))
+
+        return hear
+
+    return made
 
 
 def message(octets: bytes) -> bytes:

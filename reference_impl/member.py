@@ -51,6 +51,10 @@ class Member:
         assert self.asked.inlet is not None, "whoever plays a script has one"
         return self.asked.inlet
 
+    def gives_way(self) -> bool:
+        """Whether another stream may have its id, as some variants do it: its id is in use from its start on."""
+        return self.mount.seams.takes_over(self.stream if self.begun.is_set() else None)
+
     def take(self) -> None:
         self.taken += 1
         if self.taken >= RETURNED:

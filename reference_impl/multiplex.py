@@ -78,8 +78,11 @@ class Multiplex:
     """`seams` are those of the connection itself; where its streams may be of several mounts, those of the first that
     is named."""
 
+    _carrier: Carrier
+
     def __init__(self, find: Find, seams: Seams) -> None:
         self.seams = seams
+        self.arrivals = 0  # how often something came, where its carrier tells
         self._find = find
         self._named = False
         self._members: dict[str, Member] = {}  # whose ids are in use
@@ -93,8 +96,9 @@ class Multiplex:
 
     async def converse(self, carrier: Carrier) -> None:
         """All of the connection, until the last of its streams is cleaned up."""
-        reading = asyncio.create_task(self._read(carrier))
-        writing = asyncio.create_task(self._write(carrier))
+        self._carrier = carrier
+        reading = asyncio.create_task(self._read())
+        writing = asyncio.create_task(self._write())
         code = Code.OK
         try:
             await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,17 +132,17 @@ class Multiplex:
 
     # -- what the client says ------------------------------------------------------------------------------------------
 
-    async def _read(self, carrier: Carrier) -> Ending | None:
+    async def _read(self) -> Ending | None:
         try:
-            while (message := await carrier.read()) is not None:
-                await self._hear(message, carrier)
+            while (message := await self._carrier.read()) is not None:
+                await self._hear(message)
         except Ending as ending:
             return ending
         except OSError:
             return None
         return None
 
-    async def _hear(self, message: Message, carrier: Carrier) -> None:
+    async def _hear(self, message: Message) -> None:
         try:
             said = self.seams.said(message)
         except envelopes.Unreadable as reason:
@@ -146,17 +150,15 @@ class Multiplex:
             return
         member = self._members.get(said.id)
         if said.type == "stream:start":
-            if member is not None:
-                await member.begun.wait()
             await self._start(said, member)
         elif member is not None:
             await member.begun.wait()
-            await self._tell(member, said, carrier)
+            await self._tell(member, said)
         elif said.id not in self._closed:
             await self._complain(said.id, Code.NOT_FOUND, "no stream has this id")
 
     async def _start(self, said: Said, running: Member | None) -> None:
-        if running is not None and not running.mount.seams.takes_over(running.stream):
+        if running is not None and not running.gives_way():
             # No `stream:error`: the client could not tell that from the end of the stream that has this id.
             await self._complain(said.id, Code.ALREADY_EXISTS, "this id is in use")
             return
@@ -182,17 +184,19 @@ class Multiplex:
         if not self._named:
             self._named = True
             self.seams = wanted.mount.seams
+            self._carrier = self.seams.carry(self._carrier)
         if self._stopping:
             raise StreamError(Code.UNAVAILABLE, "the server is shutting down")
         if len(self._playing) >= self.seams.most_streams:
             raise StreamError(Code.RESOURCE_EXHAUSTED, "this connection has as many streams as it may have")
-        asked = wanted.mount.opened(wanted.direction, start.payload, wanted.client)
+        wish = wanted.mount.seams.wish(start.payload, self.arrivals)
+        asked = wanted.mount.opened(wanted.direction, wish, wanted.client)
         if isinstance(asked, StreamError):
             wanted.mount.seams.on_refusal()
             raise asked
         return Member(said, start, asked, wanted.mount)
 
-    async def _tell(self, member: Member, said: Said, carrier: Carrier) -> None:
+    async def _tell(self, member: Member, said: Said) -> None:
         """Something that is for a stream at work."""
         seams = member.mount.seams
         match said.type:
@@ -203,13 +207,13 @@ class Multiplex:
             case "stream:data" if "payload" not in said.members:
                 await self._complain(said.id, Code.INVALID_ARGUMENT, "an item has a payload")
             case "stream:data":
-                await self._failing(member, self._put(member, said.payload, carrier))
+                await self._failing(member, self._put(member, said.payload))
             case "stream:end":
                 await self._failing(member, _half_close(seams, member.inlet))
             case _:
                 await self._credit(member, said)
 
-    async def _put(self, member: Member, item: str, carrier: Carrier) -> None:
+    async def _put(self, member: Member, item: str) -> None:
         """Hand an item over. Raises `StreamError` for one too many, `ConnectionError` when the client is gone."""
         member.handed += 1
         if member.credit.counts and member.handed > member.granted:
@@ -218,7 +222,7 @@ class Multiplex:
         try:
             # Whom nobody reads, nobody hears leave.
             while not (await asyncio.wait({putting}, timeout=LOOK_S))[0]:
-                if carrier.is_gone():
+                if self._carrier.is_gone():
                     raise ConnectionResetError("the client has left")
             putting.result()
         finally:
@@ -251,14 +255,14 @@ class Multiplex:
 
     # -- what we say ---------------------------------------------------------------------------------------------------
 
-    async def _write(self, carrier: Carrier) -> bool:
+    async def _write(self) -> bool:
         """True when all has been written that there will be, False when the client has left."""
         try:
             while (turn := await self._lanes.receive()) is not END:
                 _, pieces = turn
                 if not isinstance(pieces, StreamError):
                     for piece in pieces:
-                        await carrier.write(piece)
+                        await self._carrier.write(piece)
                     # The stream that had its turn is among those that wait before the next one is chosen.
                     await asyncio.sleep(0)
         except OSError:

@@ -53,21 +53,35 @@ async def standing(serve: Serve, host: str, port: int, grace_s: float = 0.0) -> 
         await server.wait_closed()
 
 
-async def relayed(near: Ends, far: Ends, there: Change = _as_it_is, back: Change = _as_it_is) -> None:
+async def relayed(
+    near: Ends, far: Ends, there: Change = _as_it_is, back: Change = _as_it_is, unheard_s: float = 0.0
+) -> None:
     """Until either ends; what was said before is handed over first. `there` changes what the near one says, `back`
-    what the far one answers."""
+    what the far one answers. Of a near one that was torn the far one hears only `unheard_s` later: until then
+    it is read on, for nobody."""
     either = [
         asyncio.create_task(_pump(near[0], far[1], there)),
         asyncio.create_task(_pump(far[0], near[1], back)),
     ]
     try:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if unheard_s and isinstance(near[0].exception(), OSError):
+            either[1].cancel()
+            await asyncio.wait({either[1]})
+            await _read_on(far[0], unheard_s)
     finally:
         for one in (far[1], near[1]):  # before anything is awaited: we may be cancelled meanwhile
             one.close()
         for task in either:
             task.cancel()
         await asyncio.gather(*either, return_exceptions=True)
+
+
+async def _read_on(reader: asyncio.StreamReader, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError, OSError):
+        async with asyncio.timeout(seconds):
+            while await reader.read(READ_BYTES):
+                pass
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Change) -> None:

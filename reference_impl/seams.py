@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from streamspec.reference_impl.binding import Binding, Headers
     from streamspec.reference_impl.envelopes import Envelope, Said
     from streamspec.reference_impl.grpc_parts import Relay
+    from streamspec.reference_impl.multiplex import Carrier
     from streamspec.reference_impl.outlet import ItemStream
     from streamspec.reference_impl.script import Script
 
@@ -89,6 +90,14 @@ def text_of(fragments: list[bytes]) -> str:
     return b"".join(fragments).decode()
 
 
+def _as_told(wish: str, _arrivals: int) -> str:
+    return wish
+
+
+def _carried(carrier: Carrier) -> Carrier:
+    return carrier
+
+
 def input_over(inlet: Inlet, stream: ItemStream) -> None:
     """The stream that answers is over: its client's items are no longer taken. Unless it ended well they broke off, and
     are never at their end (CN-20)."""
@@ -141,6 +150,7 @@ class Seams:
     features: Callable[[Features], Features] = _as_they_are  # what the scripted endpoint says that it can do
     lossy: str = ""  # the field in which an item says how many were left out before it; empty: none ever is
     on_refusal: Callable[[], None] = _nothing  # a request was refused, whether it was understood or not
+    on_misreading: Callable[[], None] = _nothing  # it was not understood
     admits: Callable[[bool, Headers], bool] = _whoever_has_them  # where credentials are asked for: right ones, or none
     owns: Callable[[str, str], bool] = operator.eq  # whether a run of this client's is that client's as well
     resume: Callable[[str, int], int | None] = resumed_after  # behind which item; None: behind none that there is
@@ -168,11 +178,13 @@ class Seams:
     inlet: Callable[..., Inlet] = Inlet  # what its items go through
     half_close: Callable[[Inlet], None] = Inlet.end
     input_over: Callable[[Inlet, ItemStream], None] = input_over  # the stream is over, whatever its client still says
+    wish: Callable[[str, int], str] = _as_told  # what a start asks for, where so often something came
     said: Callable[[envelopes.Message], Said] = envelopes.read  # what a message of a client's says
     on_cancel_word: Callable[[ItemStream], None] = cancel
     envelope: Callable[[Envelope], tuple[envelopes.Message, ...]] = envelopes.written
-    takes_over: Callable[[ItemStream | None], bool] = _never  # whether a new stream may have the id of one at work
+    takes_over: Callable[[ItemStream | None], bool] = _never  # may another one have its id? None: it has not begun
     survives: Callable[[Code], bool] = _always  # whether a connection goes on after a message that was no good
+    carry: Callable[[Carrier], Carrier] = _carried  # the connection, from its first stream on
     most_streams: int = conformance.MOST_STREAMS
     frame: Callable[[bytes], bytes] = framed  # the octets of a frame with this body
     fin_half_closes: bool = False  # whether over TCP a FIN only says that its client has no more to say

@@ -27,7 +27,7 @@ BINDINGS: Final = (*HTTP, *IN_MESSAGES)
 # The seams that not every stream passes, whatever it is carried by; those of envelopes are of `ws` and `tcp`.
 SEAMS: Final = {
     **dict.fromkeys(("around", "code", "codes", "is_over", "resume", "roles", "wire"), HTTP),
-    **dict.fromkeys(("envelope", "takes_over", "survives", "most_streams", "choose"), ("ws", "tcp")),
+    **dict.fromkeys(("carry", "choose", "envelope", "most_streams", "survives", "takes_over", "wish"), ("ws", "tcp")),
     **dict.fromkeys(("around_sockets", "text", "written", "goodbye"), ("ws",)),
     **dict.fromkeys(("frame", "heard", "most_frame_bytes", "frame_s"), ("tcp",)),
     **dict.fromkeys(("half_close", "inlet", "input_over", "on_cancel_word"), IN_MESSAGES),

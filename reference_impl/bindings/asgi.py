@@ -124,6 +124,7 @@ class App:
         """A request for this path could not be read."""
         if mount := self.mounts.get(split_variant(path)[0]):
             mount.seams.on_refusal()
+            mount.seams.on_misreading()
 
     def close(self) -> None:
         """End every open stream, with UNAVAILABLE but for what variants do."""

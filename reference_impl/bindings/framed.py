@@ -57,6 +57,7 @@ class Protocol(asyncio.StreamReaderProtocol):
         task.add_done_callback(self._tasks.discard)
 
     def data_received(self, data: bytes) -> None:
+        self._streams.arrivals += 1
         super().data_received(self._streams.seams.heard(data))
 
     def connection_lost(self, exc: Exception | None) -> None:

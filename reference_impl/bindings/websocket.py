@@ -56,7 +56,9 @@ async def converse(
 
     streams = Multiplex(find, mount.seams)
     attend(streams)
-    await streams.converse(_Socket(scope, receive, send, mount.seams))
+    socket = _Socket(scope, receive, send, mount.seams)
+    streams.arrivals = socket.arrivals()
+    await streams.converse(socket)
 
 
 async def deny(refusal: Refused, scope: Message, send: Send) -> None:
@@ -93,6 +95,10 @@ class _Socket:
 
     def is_gone(self) -> bool:
         return self._connection is not None and bool(self._connection.is_gone())
+
+    def arrivals(self) -> int:
+        """How often something came until the handshake was there; 0 where no server tells."""
+        return 0 if self._connection is None else self._connection.arrivals
 
     async def close(self, code: Code) -> None:
         if self._left or code is Code.OK:

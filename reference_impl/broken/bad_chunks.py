@@ -25,7 +25,9 @@ VARIANT = Variant(
     name="bad-chunks",
     sentence="The last chunk's size is written 0x0.",
     where="wire",
+    on=("sse", "ndjson", "json_array"),
     kills="CJ-02",
     because=("chunk size", "0x0"),
+    also={"CJ-11": "it is chunked for clients of HTTP/1.0 as well"},
     seams=Seams(wire=Wire(head=_head, frame=rawhttp.chunk, last=b"0x0\r\n\r\n")),
 )

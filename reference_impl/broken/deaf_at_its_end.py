@@ -6,42 +6,42 @@ Never here: a second defect.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from streamspec.reference_impl.carried import Carried, is_an_end
 from streamspec.reference_impl.disconnects import DEAF_S
-from streamspec.reference_impl.seams import Asgi, Message, Receive, Seams, Send
+from streamspec.reference_impl.seams import Seams
 from streamspec.reference_impl.variant import Variant
 
-_END = '"type":"stream:end"'
+if TYPE_CHECKING:
+    from streamspec.reference_impl.envelopes import Message
+    from streamspec.reference_impl.multiplex import Carrier
 
 
-def _around(app: Asgi) -> Asgi:
-    async def mount(scope: Message, receive: Receive, send: Send) -> None:
-        ended = asyncio.Event()
+class _DeafAtItsEnd(Carried):
+    __slots__ = ("_ended",)
 
-        async def deaf_receive() -> Message:
-            message = await receive()
-            if message["type"] == "websocket.receive" and ended.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.Event().wait(), DEAF_S)
-            return message
+    def __init__(self, carrier: Carrier) -> None:
+        super().__init__(carrier)
+        self._ended = False
 
-        async def noted_send(message: Message) -> None:
-            if _END in (message.get("text") or ""):
-                ended.set()
-            await send(message)
+    async def read(self) -> Message | None:
+        message = await super().read()
+        if message is not None and self._ended:
+            await asyncio.sleep(DEAF_S)
+        return message
 
-        await app(scope, deaf_receive, noted_send)
-
-    return mount
+    async def write(self, message: Message) -> None:
+        self._ended = self._ended or is_an_end(message)
+        await super().write(message)
 
 
 VARIANT = Variant(
     name="deaf-at-its-end",
-    sentence="When a stream has completed, nothing more is read of its WebSocket.",
+    sentence="When a stream has completed, nothing more is read of its connection.",
     where="app",
-    on=("ws",),
+    on=("ws", "tcp"),
     kills="DR-06",
     because=("what is said behind the end is dropped, or refused", "the connection still stands"),
-    seams=Seams(around_sockets=_around),
+    seams=Seams(carry=_DeafAtItsEnd),
 )

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from streamspec.reference_impl.frame import Completed, Frame
 from streamspec.reference_impl.seams import Rewrite, Seams
+from streamspec.reference_impl.spoken_arrays import spoken
 from streamspec.reference_impl.variant import Variant
+
+
+def _goes_on(frame: Frame) -> bool:
+    return isinstance(frame, Completed)
 
 
 def _rewrite() -> Rewrite:
@@ -25,8 +30,7 @@ VARIANT = Variant(
     because=("2 of them",),
     also={"LC-02": "the second terminal follows the first"},
     not_over={
-        "json_array": "what stands behind an array is CJ-01's",
         "grpc": "grpcio writes a status once, whatever is said to it",
     },
-    seams=Seams(rewrite=_rewrite),
+    seams=Seams(rewrite=_rewrite, bindings=(spoken(_goes_on),)),
 )

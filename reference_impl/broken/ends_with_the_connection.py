@@ -27,7 +27,7 @@ VARIANT = Variant(
     name="ends-with-the-connection",
     sentence="The body is neither chunked nor of a known length: it ends when the connection closes.",
     where="wire",
-    on=("ndjson",),
+    on=("ndjson", "json_array"),
     kills="CJ-09",
     because=("a body that ends with its connection",),
     seams=Seams(wire=Wire(head=_head, frame=_as_it_is, last=b"")),

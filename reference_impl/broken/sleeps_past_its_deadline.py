@@ -36,6 +36,5 @@ VARIANT = Variant(
     on=("sse",),
     kills="DL-02",
     because=("sleep raises", "still runs"),
-    not_over={"grpc": "whether the stream or grpcio is first to stop its handler is chance"},
     seams=Seams(parts=Parts(step=_step), patience_s=PATIENCE_S),
 )

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from streamspec.reference_impl.frame import Completed, Frame, Item
 from streamspec.reference_impl.seams import Rewrite, Seams
+from streamspec.reference_impl.spoken_arrays import spoken
 from streamspec.reference_impl.variant import Variant
+
+
+def _goes_on(frame: Frame) -> bool:
+    return isinstance(frame, Completed)
 
 
 def _rewrite() -> Rewrite:
@@ -31,8 +36,7 @@ VARIANT = Variant(
     because=("after the terminal",),
     also={"OI-02": "one item more than was asked for arrives, if those after the end are counted"},
     not_over={
-        "json_array": "what stands behind an array is CJ-01's",
         "grpc": "grpcio writes the status last: the item is one more before it",
     },
-    seams=Seams(rewrite=_rewrite),
+    seams=Seams(rewrite=_rewrite, bindings=(spoken(_goes_on),)),
 )

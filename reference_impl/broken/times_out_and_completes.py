@@ -6,17 +6,34 @@ Never here: a second defect.
 from __future__ import annotations
 
 from streamspec.reference_impl.frame import Completed, Failed, Frame
+from streamspec.reference_impl.grpc_parts import Head, Part, Relay, Retell
 from streamspec.reference_impl.seams import Rewrite, Seams
+from streamspec.reference_impl.spoken_arrays import spoken
 from streamspec.reference_impl.stream.errors import Code
 from streamspec.reference_impl.variant import Variant
+
+DEADLINE_EXCEEDED = ("grpc-status", "4")
+OK = ("grpc-status", "0")
+
+
+def _is_late(frame: Frame) -> bool:
+    return isinstance(frame, Failed) and frame.code is Code.TIMED_OUT
 
 
 def _rewrite() -> Rewrite:
     def rewrite(frame: Frame) -> tuple[Frame, ...]:
-        late = isinstance(frame, Failed) and frame.code is Code.TIMED_OUT
-        return (frame, Completed()) if late else (frame,)
+        return (frame, Completed()) if _is_late(frame) else (frame,)
 
     return rewrite
+
+
+def _retell() -> Retell:
+    def retell(part: Part) -> tuple[Part, ...]:
+        if isinstance(part, Head) and part.ends and DEADLINE_EXCEEDED in part.fields:
+            return (Head(part.fields, ends=False), Head((OK,), ends=True))
+        return (part,)
+
+    return retell
 
 
 VARIANT = Variant(
@@ -29,9 +46,5 @@ VARIANT = Variant(
         "LC-01": "these are two terminals",
         "LC-02": "and the second follows the first",
     },
-    not_over={
-        "json_array": "what stands behind an array is CJ-01's",
-        "grpc": "grpcio writes a status once, whatever is said to it",
-    },
-    seams=Seams(rewrite=_rewrite),
+    seams=Seams(rewrite=_rewrite, bindings=(spoken(_is_late),), relay=Relay(_retell)),
 )

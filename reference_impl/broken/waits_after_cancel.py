@@ -40,6 +40,6 @@ VARIANT = Variant(
         "CN-16": "a source whose item waits is never closed",
         "CN-18": "leaving an iteration cancels",
     },
-    because_over=dict.fromkeys(("ws", "tcp"), ("still inside a send",)),
+    because_over=dict.fromkeys(("ws", "tcp", "grpc"), ("still inside a send",)),
     seams=Seams(parts=Parts(step=_step), patience_s=PATIENCE_S),
 )

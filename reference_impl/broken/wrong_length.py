@@ -27,7 +27,9 @@ VARIANT = Variant(
     name="wrong-length",
     sentence="A chunked response also has a Content-Length, and a wrong one.",
     where="wire",
+    on=("sse", "ndjson", "json_array"),
     kills="SSE-13",
     because=("Content-Length and Transfer-Encoding",),
+    also={"CJ-11": "it is chunked for clients of HTTP/1.0 as well"},
     seams=Seams(wire=Wire(head=_head, frame=rawhttp.chunk, last=b"0\r\n\r\n")),
 )

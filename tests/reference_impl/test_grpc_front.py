@@ -22,7 +22,7 @@ from streamspec.reference_impl import broken, grpc_names, grpc_parts, grpc_text
 from streamspec.reference_impl.bindings import grpc_server
 from streamspec.reference_impl.bindings.asgi import App
 from streamspec.reference_impl.grpc_front import WIDE, Answers, Wishes
-from streamspec.reference_impl.grpc_parts import Data, Frames, Relay
+from streamspec.reference_impl.grpc_parts import HEADERS, Data, Frames, Relay
 from streamspec.reference_impl.seams import Seams
 from streamspec.reference_impl.variant import Variant
 
@@ -127,6 +127,38 @@ def test_wishes_go_through_as_they_are_and_windows_are_widened_behind_them(sizes
     all_streams, one = WindowUpdateFrame(0, WIDE).serialize(), WindowUpdateFrame(1, 1_000).serialize()
     widened = grpc_parts.PREFACE + settings + all_streams + ping + asks + one
     assert b"".join(wide.feed(piece) for piece in pieces) == widened
+
+
+@given(st.lists(st.integers(0, 60), max_size=10))
+def test_a_wish_is_heard_in_other_words_and_the_rest_as_it_is(sizes: list[int]) -> None:
+    def said(text: bytes) -> bytes:
+        return DataFrame(1, grpc_parts.message(text)).serialize()
+
+    text = grpc_text.encoded("123")
+    around = (HeadersFrame(1, b"\x82", flags=("END_HEADERS",)).serialize(), PingFrame(0, b"12345678").serialize())
+    unread = (said(b"\xff"), DataFrame(1, b"\0\0\0\0\x09 half").serialize(), DataFrame(1, b"\1" + bytes(4)).serialize())
+
+    def octets(wish: bytes) -> bytes:
+        return b"".join((grpc_parts.PREFACE, *around, said(wish), *unread))
+
+    for pieces in (cut_into(octets(text), sizes), octet_by_octet(octets(text))):
+        hear = grpc_parts.of_wishes(lambda wish, _: wish[:1])()
+        assert b"".join(hear(piece) for piece in pieces) == octets(grpc_text.encoded("1"))
+
+
+def test_a_wish_is_told_in_how_many_segments_it_came_on_each_connection() -> None:
+    told: list[int] = []
+
+    def note(wish: str, arrivals: int) -> str:
+        told.append(arrivals)
+        return wish
+
+    wish = DataFrame(1, grpc_parts.message(grpc_text.encoded("1"))).serialize()
+    made = grpc_parts.of_wishes(note)
+    for pieces in ([grpc_parts.PREFACE + wish], [grpc_parts.PREFACE, wish[:3], wish[3:], wish]):
+        hear = made()
+        assert b"".join(hear(piece) for piece in pieces) == b"".join(pieces)
+    assert told == [1, 3, 4]
 
 
 # -- in front of the server --------------------------------------------------------------------------------------------
@@ -272,6 +304,61 @@ def test_calls_too_large_internal() -> None:
             assert (await client.whole(number)).trailers["grpc-status"] == "13"
 
     asyncio.run(story())
+
+
+def test_reads_a_failure_by_lines() -> None:
+    words = FAIL | {"message": 'x\n{"injected":1}\n1\nnone of it'}
+    stream = _called("reads-a-failure-by-lines", TWO, words)
+    assert (_items(stream), stream.trailers["grpc-status"]) == ([*ITEMS, b'{"injected":1}'], "13")
+    assert _items(_called("reads-a-failure-by-lines", TWO, FAIL)) == ITEMS
+
+
+def test_reads_numbers_at_a_stretch() -> None:
+    async def items(*, at_once: bool) -> int:
+        name = "reads-numbers-at-a-stretch"
+        async with _served(RELAYED[name]) as (_, ports), connected(ports[name]) as client:
+            if not at_once:
+                for n in range(9):  # each is answered, so that what comes next is another segment
+                    client.h2.ping(n.to_bytes(8))
+                    client.flush()
+                    await client.whole(client.call(_method(name), _wish()))
+            return len((await client.whole(client.call(_method(name), _wish({"do": "generate", "n": 12})))).messages())
+
+    assert asyncio.run(items(at_once=True)) == 12
+    assert asyncio.run(items(at_once=False)) == 1
+
+
+def test_passes_over_steps() -> None:
+    strange = {"do": "nobody-knows-this"}
+    assert _items(_called("passes-over-steps", TWO, strange)) == ITEMS
+    assert _called("passes-over-steps", {"do": "generate", "n": 2, "strange": 1}).headers["grpc-status"] == "12"
+
+
+# What no client may read, frame by frame.
+
+
+@pytest.mark.parametrize(
+    ("name", "behind"),
+    [
+        ("says-its-status-twice", (b"", ["HeadersFrame", "HeadersFrame"])),
+        (
+            "talks-behind-its-status",
+            (grpc_parts.message(grpc_text.encoded('"too late"')), ["HeadersFrame", "DataFrame"]),
+        ),
+    ],
+)
+def test_what_is_said_beside_the_status_stands_where_all_went_well(name: str, behind: tuple[bytes, list[str]]) -> None:
+    relay = RELAYED[name].seams.relay
+    assert relay is not None
+    octets = Answers(relay).feed(_answer(Encoder()))
+    blocks, body, names = _heard(octets)
+    assert blocks == [_fields(("x-a", "1")), *[[("grpc-status", "0")]] * behind[1].count("HeadersFrame")]
+    assert body == grpc_parts.message(b"one") + grpc_parts.message(b"two") + behind[0]
+    assert names == ["HeadersFrame", "DataFrame", "PingFrame", "DataFrame", *behind[1]]
+    ends = [bool(framed.flags & grpc_parts.END_STREAM) for framed in Frames().feed(octets) if framed.kind == HEADERS]
+    assert ends == [False] * (len(ends) - 1) + [True]
+    failed = _called(name, TWO, FAIL)
+    assert (_items(failed), failed.trailers["grpc-status"], failed.ended) == (ITEMS, "13", True)
 
 
 # Of these two the library `h2` has an opinion of its own.

@@ -262,6 +262,34 @@ def test_a_variant_may_end_a_connection_over_a_message_or_let_a_stream_be_taken_
     story(tell)
 
 
+def test_of_two_starts_with_one_id_that_come_together_the_second_is_refused(turns: Turns) -> None:
+    async def tell() -> None:
+        line = Line()
+        line.start("a", GATE)
+        line.start("a", {"do": "generate", "n": 1})
+        await turns()
+        assert sorted(line.of("a")) == ["complaint ALREADY_EXISTS", "start"]
+        assert len(line.mount.open) == 1
+        await line.over()
+
+    story(tell)
+
+
+def test_a_variant_may_note_an_id_only_when_its_stream_has_begun(turns: Turns) -> None:
+    async def tell() -> None:
+        line = Line(Seams(takes_over=lambda stream: stream is None))
+        line.start("a", GATE)
+        line.start("a", GATE)
+        await turns()
+        assert line.of("a") == ["start", "start"]
+        line.start("a", GATE)
+        await turns()
+        assert line.of("a") == ["start", "start", "complaint ALREADY_EXISTS"]
+        await line.over()
+
+    story(tell)
+
+
 def test_a_variant_may_pass_over_a_cancel_or_a_half_close(turns: Turns) -> None:
     async def tell() -> None:
         line = Line(Seams(on_cancel_word=lambda _: None, half_close=lambda _: None))
