@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psutil
 import pytest
@@ -17,7 +17,7 @@ from streamspec.harness.errand import Errand
 from streamspec.harness.errands import sent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from streamspec.harness.core.run import Run
@@ -33,8 +33,18 @@ def nobody(*_: object) -> None:
     return
 
 
-def ours() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+_BEFORE: Final[set[int]] = set()  # servers that other tests of this session keep
+
+
+@pytest.fixture(autouse=True)
+def _others() -> Iterator[None]:
+    _BEFORE.update(process.pid for process in psutil.Process().children(recursive=True))
+    yield
+    _BEFORE.clear()
+
+
+def ours(*, recursive: bool = True) -> list[psutil.Process]:
+    return [process for process in psutil.Process().children(recursive) if process.pid not in _BEFORE]
 
 
 def test_a_run_of_each_binding_comes_back_and_its_histories_are_where_they_belong(tmp_path: Path) -> None:
@@ -59,7 +69,7 @@ def judging(stop: Callable[[asyncio.Task[list[Run]], psutil.Process], None]) -> 
             sent(errand("ndjson", rules=("CN-11",)), lambda what, *_: begun.set() if "conformance/" in what else None)
         )
         await begun.wait()
-        (child,) = psutil.Process().children()
+        (child,) = ours(recursive=False)
         there.extend(ours())
         stop(task, child)
         return await task
