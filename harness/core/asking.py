@@ -119,15 +119,15 @@ def request_of(
         opens=opens if OPENS in base.body else "",
         offers=act.offers,
         ends=session.direction in {"server", "unary"},
-        push=_behind(base.body, body, act, push.replace(OPENS.decode(), dumps(opens))),
+        push=_behind(base.body, body, act, push, opens),
     )
 
 
-def _behind(base: bytes, body: bytes, act: Ask, cancel: str) -> str:
+def _behind(base: bytes, body: bytes, act: Ask, cancel: str, opens: str) -> str:
     """What follows the opening message in its write: itself, where it says an id, or what cancels the stream."""
     if act.twice:
         return body.decode() if OPENS in base else ""
-    return cancel if act.cancelled else ""
+    return cancel.replace(OPENS.decode(), dumps(opens)) if act.cancelled else ""
 
 
 def may_stay_unheard(request: Request) -> bool:

@@ -5,27 +5,10 @@ Never here: a second defect.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from streamspec.reference_impl.seams import Seams
-from streamspec.reference_impl.stream import table
-from streamspec.reference_impl.stream.holder import Parts
-from streamspec.reference_impl.stream.table import Call, Effect
+from streamspec.reference_impl.stream.table import Call
+from streamspec.reference_impl.unreleased import unreleased_by
 from streamspec.reference_impl.variant import Variant
-
-if TYPE_CHECKING:
-    from streamspec.reference_impl.stream.dialect import Dialect
-    from streamspec.reference_impl.stream.table import State, Step
-
-
-def _step(state: State, call: Call, dialect: Dialect) -> Step:
-    if call is Call.ABANDON_SEND and not state.senders:
-        return state, ()  # who was forgotten leaves
-    after, effects = table.step(state, call, dialect)
-    if call is Call.EXPIRE:
-        return after, tuple(effect for effect in effects if effect is not Effect.CANCEL_SENDERS)
-    return after, effects
-
 
 VARIANT = Variant(
     name="waits-after-deadline",
@@ -39,5 +22,5 @@ VARIANT = Variant(
         "DL-05": "it never learns of the deadline",
     },
     not_over={"grpc": "grpcio keeps the deadline of a call itself, and stops its handler"},
-    seams=Seams(parts=Parts(step=_step)),
+    seams=Seams(parts=unreleased_by(Call.EXPIRE)),
 )

@@ -8,8 +8,8 @@ from __future__ import annotations
 import weakref
 from typing import Final, TypeVar
 
-from streamspec.reference_impl.stream.holder import TIME_IS_UP
-from streamspec.reference_impl.stream.table import ENDED, Phase
+from streamspec.reference_impl.stream.table import ENDED
+from streamspec.reference_impl.stream.thread_limits import expired
 from streamspec.reference_impl.stream.thread_parked import tell
 from streamspec.reference_impl.stream.threads import Stream
 
@@ -35,7 +35,5 @@ def expire(stream: Stream[T]) -> None:
     with guarded.lock:
         if guarded.phase in ENDED:
             return
-        guarded.begin()
-        guarded.give_up(Phase.EXPIRED, TIME_IS_UP)
-        news = guarded.finish()
+        news = expired(guarded)
     tell(news)

@@ -34,7 +34,7 @@ def watch_the_time(guarded: Guarded[Any]) -> None:
         if left_s > 0:
             guarded.limit = TIMER.add(guarded, left_s)
         else:
-            news = _expire(guarded)
+            news = expired(guarded)
     tell(news)
 
 
@@ -56,7 +56,7 @@ def look(guarded: Guarded[Any]) -> float | None:
             return left_s
         guarded.begin()
         is_foreign = bool(guarded.listeners or guarded.watchers or guarded.buffered())
-        news = _expire(guarded)
+        news = expired(guarded)
     finally:
         guarded.lock.release()
     if is_foreign:
@@ -66,7 +66,8 @@ def look(guarded: Guarded[Any]) -> float | None:
     return None
 
 
-def _expire(guarded: Guarded[Any]) -> News:
+def expired(guarded: Guarded[Any]) -> News:
+    """End it because its time is up; whoever calls holds its lock, and tells what is returned without it."""
     guarded.begin()
     guarded.give_up(Phase.EXPIRED, TIME_IS_UP)
     return guarded.finish()
